@@ -1,0 +1,54 @@
+"""What a code knows about the class: classifiers trained on codes, by scikit-learn.
+
+Each probe standardizes or scales as its docstring says, trains on the training codes and reports the accuracy
+on the test codes once. Nothing is tuned on the test set.
+"""
+
+from typing import NamedTuple
+
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from torch import Tensor
+
+
+class Accuracy(NamedTuple):
+    r"""An accuracy *p* on *n* examples with its standard error :math:`\sqrt{p(1-p)/n}`, both in percent."""
+
+    percent: float
+    standard_error: float
+
+    def __str__(self) -> str:
+        return f"{self.percent:.2f} ± {self.standard_error:.2f} %"
+
+
+def _probe(classifier: ClassifierMixin, z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor) -> Accuracy:
+    for name, codes, labels in (("training", z, y), ("test", z_test, y_test)):
+        if codes.ndim != 2 or len(codes) != len(labels) or len(codes) == 0:
+            raise ValueError(
+                f"A probe takes codes (N, latent) and labels (N,); the {name} ones are "
+                f"{tuple(codes.shape)} and {tuple(labels.shape)}."
+            )
+        if not codes.isfinite().all():
+            raise ValueError(f"The {name} codes hold values that are not finite; the model may have diverged.")
+    classifier.fit(z.numpy(), y.numpy())
+    p = float(classifier.score(z_test.numpy(), y_test.numpy()))
+    return Accuracy(100 * p, 100 * (p * (1 - p) / len(y_test)) ** 0.5)
+
+
+def svm(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 10.0) -> Accuracy:
+    """Support vector machine with a Gaussian kernel, ``C=10, gamma="scale"``, on the codes as they are."""
+    return _probe(SVC(C=c, gamma="scale", cache_size=1000), z, y, z_test, y_test)
+
+
+def logistic_regression(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 1.0) -> Accuracy:
+    """Multinomial logistic regression on standardized codes: what a linear read-out finds."""
+    return _probe(make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1000)), z, y, z_test, y_test)
+
+
+def knn(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, k: int = 5) -> Accuracy:
+    """The majority among the *k* nearest training codes in Euclidean distance."""
+    return _probe(KNeighborsClassifier(k), z, y, z_test, y_test)

@@ -1,0 +1,97 @@
+"""Reconstruction errors in both of the field's units, and the two usual measures of image quality.
+
+The squared error of an image is a sum over its pixels (the unit of Hinton & Salakhutdinov, 2006) or a mean over
+them (``nn.MSELoss``'s): for 784 pixels the first is 784 times the second.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from skimage.metrics import structural_similarity
+from torch import Tensor, nn
+
+from aelib.data import ImageSet
+
+
+class Coder(Protocol):
+    """What these measures ask of a model: an ``nn.Module`` that encodes and decodes."""
+
+    def encode(self, x: Tensor) -> Tensor: ...
+    def decode(self, z: Tensor) -> Tensor: ...
+    def eval(self) -> object: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+
+def _batches(model: Coder, images: ImageSet, batch_size: int) -> list[Tensor]:
+    if len(images) == 0:
+        raise ValueError("The image set is empty; there is nothing to encode.")
+    device = next(model.parameters()).device
+    index = torch.arange(len(images))
+    return [images.batch(part).x.to(device) for part in index.split(batch_size)]
+
+
+@torch.inference_mode()
+def codes(model: Coder, images: ImageSet, batch_size: int = 2000) -> Tensor:
+    """The codes of all images, shape (N, latent), on the CPU; the model is put in evaluation mode."""
+    model.eval()
+    return torch.cat([model.encode(x).cpu() for x in _batches(model, images, batch_size)])
+
+
+@torch.inference_mode()
+def reconstructions(model: Coder, images: ImageSet, batch_size: int = 2000) -> Tensor:
+    """The reconstructions of all images, shape (N, C, H, W), on the CPU; the model is put in evaluation mode."""
+    model.eval()
+    return torch.cat([model.decode(model.encode(x)).cpu() for x in _batches(model, images, batch_size)])
+
+
+def image_errors(x_hat: Tensor, x: Tensor) -> Tensor:
+    r"""Squared error of each image, :math:`\sum_i (\hat x_i - x_i)^2`.
+
+    Args:
+        x_hat, x: shape (N, ...), the same for both, at least one image.
+
+    Returns:
+        Shape (N,), in squared gray levels (a gray level runs from 0 to 1) summed over pixels.
+
+    Raises:
+        ValueError: the shapes differ or there is no image.
+    """
+    if x_hat.shape != x.shape or x.ndim < 2 or len(x) == 0:
+        raise ValueError(
+            f"Errors compare two non-empty batches of one shape; they are {tuple(x_hat.shape)} and {tuple(x.shape)}."
+        )
+    return (x_hat - x).square().flatten(1).sum(1)
+
+
+def per_image(x_hat: Tensor, x: Tensor) -> float:
+    r"""Mean over images of the squared error summed over pixels: the unit of Hinton & Salakhutdinov (2006)."""
+    return image_errors(x_hat, x).mean().item()
+
+
+def per_pixel(x_hat: Tensor, x: Tensor) -> float:
+    """Mean over images and pixels of the squared error: the unit of ``nn.MSELoss``."""
+    return per_image(x_hat, x) / x[0].numel()
+
+
+def psnr(x_hat: Tensor, x: Tensor) -> float:
+    r"""Peak signal-to-noise ratio in decibels, :math:`-10 \log_{10} \text{MSE}` for a peak of 1, averaged over images.
+
+    Infinite if an image is reproduced exactly.
+    """
+    mse = image_errors(x_hat, x) / x[0].numel()
+    return (-10 * mse.log10()).mean().item()
+
+
+def ssim(x_hat: Tensor, x: Tensor) -> float:
+    """Structural similarity (Wang et al. 2004) by scikit-image, gray images in [0, 1], averaged; 1 is identity.
+
+    Raises:
+        ValueError: the images are not of shape (N, 1, H, W).
+    """
+    image_errors(x_hat, x)  # its checks
+    if x.ndim != 4 or x.shape[1] != 1:
+        raise ValueError(f"ssim takes gray images of shape (N, 1, H, W); they are {tuple(x.shape)}.")
+    pairs = zip(x_hat[:, 0].numpy(), x[:, 0].numpy(), strict=True)
+    values = [structural_similarity(a, b, data_range=1.0) for a, b in pairs]
+    return float(sum(values) / len(values))

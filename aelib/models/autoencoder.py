@@ -1,0 +1,118 @@
+"""The plain autoencoder: an encoder, a decoder, and the two errors it is trained on.
+
+Hinton & Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science 313 (2006).
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from aelib.data import Batch
+from aelib.likelihoods import bernoulli_nll, squared_error
+from aelib.nets import check_images, mlp
+
+
+class Reconstruction(NamedTuple):
+    """What an autoencoder makes of a batch."""
+
+    x_hat: Tensor  # (B, C, H, W), in [0, 1]
+    logits: Tensor  # (B, C, H, W), before the sigmoid
+    z: Tensor  # (B, latent)
+
+
+class EncoderDecoder(nn.Module):
+    r"""Any deterministic autoencoder of images: :math:`z = f(x)`, :math:`\hat x = \sigma(g(z))`.
+
+    Args:
+        encoder: *f*, from (B, C, H, W) to (B, latent).
+        decoder: *g*, from (B, latent) to the logits, (B, C, H, W).
+        shape: (C, H, W) of an image.
+    """
+
+    def __init__(self, encoder: nn.Sequential, decoder: nn.Sequential, shape: Sequence[int] = (1, 28, 28)) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.encoder, self.decoder = encoder, decoder
+        self.output: nn.Module = nn.Sigmoid()
+
+    def encode(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, latent)
+        """The codes of a batch of images.
+
+        Raises:
+            ValueError: *x* is no floating-point batch of images of the model's shape.
+        """
+        check_images(x, self.shape, self)
+        return self.encoder(x)
+
+    def decode(self, z: Tensor) -> Tensor:  # (B, latent) -> (B, C, H, W)
+        """The images, in [0, 1], that the codes stand for."""
+        return self.output(self.decoder(z))
+
+    def forward(self, x: Tensor) -> Reconstruction:
+        """Encode and decode a batch of images of shape (B, C, H, W)."""
+        z = self.encode(x)
+        logits = self.decoder(z)
+        return Reconstruction(self.output(logits), logits, z)
+
+
+class Autoencoder(EncoderDecoder):
+    """A dense autoencoder: the given widths down to a linear code, and the same widths back up.
+
+    ``Autoencoder((784, 1000, 500, 250, 30), nn.Sigmoid)`` is the network of Hinton & Salakhutdinov (2006, figure 1):
+    logistic hidden units, a linear code.
+
+    Args:
+        widths: from the number of pixels down to the size of the code.
+        activation: makes the hidden layers' activation module.
+        shape: (C, H, W) of an image.
+
+    Raises:
+        ValueError: the first width is not C·H·W, or there are fewer than two.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (784, 1000, 500, 250, 30),
+        activation: Callable[[], nn.Module] = nn.Sigmoid,
+        shape: Sequence[int] = (1, 28, 28),
+    ) -> None:
+        if not widths or widths[0] != math.prod(shape):
+            raise ValueError(
+                f"Autoencoder for images of shape {tuple(shape)} needs {math.prod(shape)} as its first width; "
+                f"it got the widths {tuple(widths)}."
+            )
+        encoder = nn.Sequential(nn.Flatten(), *mlp(widths, activation))
+        decoder = nn.Sequential(*mlp(widths[::-1], activation), nn.Unflatten(1, tuple(shape)))
+        super().__init__(encoder, decoder, shape)
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    r"""The squared error of the reconstruction, :math:`\lVert x - \hat x \rVert^2`, averaged over the batch.
+
+    Calls ``nets["ae"]``. With ``per_pixel`` it is divided by the number of pixels, as ``nn.MSELoss`` does.
+    """
+
+    per_pixel: bool = False
+
+    def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+        loss = squared_error(nets["ae"](batch.x).x_hat, batch.x)
+        return {"loss": loss / batch.x[0].numel() if self.per_pixel else loss}
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """The Bernoulli cross-entropy of the reconstruction, in nats per image: the loss of Hinton & Salakhutdinov.
+
+    Calls ``nets["ae"]``. Reports the squared error per image beside the loss, in the paper's unit.
+    """
+
+    def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+        out = nets["ae"](batch.x)
+        with torch.no_grad():
+            error = squared_error(out.x_hat, batch.x)
+        return {"loss": bernoulli_nll(out.logits, batch.x), "squared error": error}

@@ -1,0 +1,68 @@
+"""Small pieces that networks are built from, and how they are started."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+
+def mlp(widths: Sequence[int], activation: Callable[[], nn.Module], *, last: bool = False) -> nn.Sequential:
+    """Linear layers of the given widths with an activation between them.
+
+    Args:
+        widths: sizes of the layers' inputs and of the final output, e.g. ``(784, 400, 30)``.
+        activation: makes an activation module, e.g. ``nn.ReLU``.
+        last: whether the activation also follows the last layer.
+
+    Raises:
+        ValueError: fewer than two widths, or one that is not positive.
+    """
+    if len(widths) < 2 or min(widths) < 1:
+        raise ValueError(f"mlp needs two or more positive widths; it got {tuple(widths)}.")
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), activation()]
+    return nn.Sequential(*(layers if last else layers[:-1]))
+
+
+def check_images(x: Tensor, shape: tuple[int, ...], model: nn.Module) -> None:
+    """Raise a ValueError unless *x* is a floating-point batch of images of the shape that *model* was built for."""
+    if not isinstance(x, Tensor) or tuple(x.shape[1:]) != tuple(shape) or x.ndim != len(shape) + 1:
+        came = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        wanted = ", ".join(map(str, shape))
+        raise ValueError(f"{type(model).__name__} expects a batch of images of shape (B, {wanted}); it got {came}.")
+    if not x.is_floating_point():
+        raise ValueError(
+            f"{type(model).__name__} expects floating-point pixels in [0, 1]; it got {x.dtype}. "
+            "Take a batch with ImageSet.batch(), which converts bytes."
+        )
+
+
+def he_init(module: nn.Module) -> nn.Module:
+    r"""Start every linear and convolutional layer as He et al. (2015), equation 10: :math:`W \sim N(0, 2/n_\text{in})`.
+
+    Biases start at zero. Made for ReLU stacks: it keeps the signal's variance from layer to layer, where
+    PyTorch's default (uniform with variance :math:`1/3n_\text{in}`) shrinks it about 6-fold at each.
+
+    Returns:
+        The module itself, changed in place.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.ConvTranspose2d):
+            # An output pixel of a transposed convolution is reached by (kernel/stride)^2 taps of each input channel.
+            taps = math.prod(layer.kernel_size) / math.prod(layer.stride)
+            fan_in = layer.in_channels * taps
+            nn.init.normal_(layer.weight, std=(2 / fan_in) ** 0.5)
+        elif isinstance(layer, nn.Linear | nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        else:
+            continue
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    return module
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of trainable parameters."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)

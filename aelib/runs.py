@@ -1,0 +1,95 @@
+"""Recorded runs: trained weights kept beside the results, for networks that a page has no time to train.
+
+A record is one safetensors file: the weights in half precision and, in its header, the history and where, when
+and how long it was trained. A page that loads one measures its numbers anew; only the training is spared.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from aelib.profiles import current_profile
+from aelib.provenance import RESULTS, commit, hardware, today
+
+COLUMNS = ["epoch", "split", "phase", "term", "value"]
+
+
+def recorded(
+    name: str,
+    model: nn.Module,
+    train: Callable[[], pd.DataFrame],
+    *,
+    weights: bool = True,
+    folder: Path | None = None,
+) -> pd.DataFrame:
+    """Give *model* its recorded weights, or train it where there is no record.
+
+    Args:
+        name: of the run, unique in the book, e.g. ``"09-conv-published-seed0"``.
+        model: the network, as it is before training.
+        train: trains it in place and returns the history; called if there is no record of this profile, always
+            under ``smoke``, and always when ``AELIB_RECORD=1``, which also writes the record anew.
+        weights: whether the weights are recorded too, or the history alone.
+        folder: where records are; ``results/runs`` by default.
+
+    Returns:
+        The history. ``history.attrs`` says ``"seconds"`` (a list, one an epoch), and for a loaded record also
+        ``"hardware"``, ``"date"`` and ``"commit"``.
+
+    Raises:
+        ValueError: the record is damaged or belongs to another network.
+    """
+    profile, again = current_profile().name, os.environ.get("AELIB_RECORD") == "1"
+    path = (folder or RESULTS / "runs") / f"{name}.{profile}.safetensors"
+    if path.exists() and profile != "smoke" and not again:
+        return _load(path, model if weights else nn.Module())
+    history = train()
+    if again and profile != "smoke" and os.environ.get("RANK", "0") == "0":
+        _save(path, model if weights else nn.Module(), history)
+    return history
+
+
+def _save(path: Path, model: nn.Module, history: pd.DataFrame) -> None:
+    tensors = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    head = {
+        "rows": history.to_dict("records"),
+        "seconds": history.attrs["seconds"],
+        "hardware": hardware(),
+        "commit": commit(),
+        "date": today(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, temporary, {"run": json.dumps(head)})
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _load(path: Path, model: nn.Module) -> pd.DataFrame:
+    try:
+        with safe_open(path, framework="pt") as file:
+            head = json.loads(file.metadata()["run"])
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        model.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in weights.items()})
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"{path.name} is no record of this {type(model).__name__} ({error}). "
+            "Run with AELIB_RECORD=1 to make it anew."
+        ) from error
+    model.eval()
+    history = pd.DataFrame(head["rows"], columns=COLUMNS)
+    history.attrs |= {key: head[key] for key in ("seconds", "hardware", "commit", "date")}
+    return history

@@ -1,0 +1,268 @@
+"""One training loop for every chapter: :func:`fit` knows phases and batches, and no model.
+
+The data stay in memory on the device; a batch is an index into them. The engine is Hugging Face ``accelerate``:
+the same call runs on a CPU, on a GPU, or on several processes under ``accelerate launch``.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from tqdm.auto import tqdm
+
+from aelib.data import Batch
+from aelib.optimizers import MakeOptimizer, MakeSchedule, adam, constant
+from aelib.state import StateFile
+
+Modules = Mapping[str, nn.Module]
+Objective = Callable[[Modules, Batch], dict[str, Tensor]]
+
+
+class Data(Protocol):
+    """What :func:`fit` asks of a data set; :class:`aelib.data.ImageSet` is one."""
+
+    def __len__(self) -> int: ...
+    def to(self, device: torch.device) -> "Data": ...
+    def batch(self, index: Tensor) -> Batch: ...
+
+
+@dataclass(frozen=True)
+class Phase:
+    """An objective and the modules that it updates. One phase trains a VAE, three an adversarial autoencoder.
+
+    Args:
+        objective: called with all modules and a batch; returns the terms, ``"loss"`` among them.
+        optimizer: waits for the parameters, e.g. ``adam(1e-3)``.
+        schedule: waits for the optimizer and the number of steps, e.g. ``one_cycle()``.
+        updates: names of the modules whose parameters the phase changes; all of them when None.
+        name: how history and errors call the phase; the objective's class by default.
+    """
+
+    objective: Objective
+    optimizer: MakeOptimizer = field(default_factory=lambda: adam(1e-3))
+    schedule: MakeSchedule = field(default_factory=constant)
+    updates: tuple[str, ...] | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            called = getattr(self.objective, "__name__", type(self.objective).__name__)
+            object.__setattr__(self, "name", called)
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """What a callback is told after an epoch. A callback that returns True ends the training there."""
+
+    epoch: int  # from 1
+    terms: dict[tuple[str, str, str], float]  # (split, phase, term) -> mean over the epoch
+    modules: Modules
+
+
+Callback = Callable[[EpochEnd], bool | None]
+
+
+class EarlyStopping:
+    """A callback that ends the training when the validation loss has not improved for *patience* epochs."""
+
+    def __init__(self, patience: int = 3) -> None:
+        self.patience, self.best, self.waited = patience, float("inf"), 0
+
+    def __call__(self, end: EpochEnd) -> bool:
+        losses = [v for (split, _, term), v in end.terms.items() if split == "validation" and term == "loss"]
+        if not losses:
+            raise ValueError("EarlyStopping needs a validation split: call fit(..., validation=5000).")
+        self.waited = 0 if losses[0] < self.best else self.waited + 1
+        self.best = min(self.best, losses[0])
+        return self.waited >= self.patience
+
+
+class _Runner:
+    """One phase at work: its optimizer, its schedule, and the parameters that it may change."""
+
+    def __init__(self, phase: Phase, modules: Modules, steps: int, steps_per_epoch: int) -> None:
+        names = tuple(modules) if phase.updates is None else phase.updates
+        if unknown := set(names) - set(modules):
+            raise ValueError(f"Phase {phase.name!r} updates {sorted(unknown)}; the modules are {sorted(modules)}.")
+        parameters = [p for name in names for p in modules[name].parameters() if p.requires_grad]
+        if not parameters:
+            raise ValueError(f"Phase {phase.name!r} has no parameter to train in {list(names)}.")
+        self.phase = phase
+        self.optimizer: Optimizer = phase.optimizer(parameters)
+        self.scheduler: LRScheduler = phase.schedule(self.optimizer, steps, steps_per_epoch)
+
+    def terms(self, nets: Modules, batch: Batch) -> dict[str, Tensor]:
+        terms = self.phase.objective(nets, batch)
+        if "loss" not in terms:
+            raise ValueError(f"The objective of phase {self.phase.name!r} returned no 'loss', only {sorted(terms)}.")
+        return terms
+
+
+def fit(
+    modules: Modules,
+    phases: Phase | Sequence[Phase],
+    data: Data,
+    *,
+    epochs: int,
+    batch_size: int = 128,
+    seed: int = 0,
+    validation: int = 0,
+    callbacks: Sequence[Callback] = (),
+    state_file: str | os.PathLike[str] | None = None,
+) -> pd.DataFrame:
+    """Train *modules* in place and return the history.
+
+    In each step every phase sees the same batch. The result depends on the modules' start and on *seed* alone:
+    the same bits on the same kind of CPU, resumed or not. The caller's random state is left as it was, the
+    modules are left in evaluation mode.
+
+    Args:
+        modules: names to modules; objectives call them by these names.
+        phases: what to do with a batch, in order.
+        data: the training set.
+        epochs: passes through it.
+        batch_size: examples in a step, over all processes together.
+        seed: decides the order of the examples, the validation split, and all noise.
+        validation: how many examples to hold out of *data*, evaluated after each epoch.
+        callbacks: called after each epoch with an :class:`EpochEnd`; one that returns True ends the training.
+        state_file: where to save the state after each epoch, and to resume from if it exists.
+
+    Returns:
+        One row for each epoch, split, phase and term: its mean over the examples. ``history.attrs["seconds"]``
+        holds the seconds that each epoch run by this call took.
+
+    Raises:
+        ValueError: the arguments do not fit together, or the state file belongs to another run.
+        FloatingPointError: a term is not finite; the message names phase, term, epoch and batch.
+    """
+    phases = (phases,) if isinstance(phases, Phase) else tuple(phases)
+    _check(modules, phases, data, epochs, batch_size, validation)
+    # A bare Accelerator() under torchrun on CPUs would silently run independent copies.
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    device, rank = accelerator.device, accelerator.process_index
+
+    split = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    held, kept = split[:validation].to(device), split[validation:].to(device)
+    data, steps = data.to(device), -(-len(kept) // batch_size)
+    with torch.random.fork_rng():
+        trained = {name for p in phases for name in (modules if p.updates is None else p.updates)}
+        nets = {n: accelerator.prepare(m) if n in trained else m.to(device) for n, m in modules.items()}
+        runners = [_Runner(phase, modules, epochs * steps, steps) for phase in phases]
+        run = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "seed": seed,
+            "validation": validation,
+            "examples": len(data),
+        }
+        state = StateFile(state_file, modules, [(r.phase.name, r.optimizer, r.scheduler) for r in runners], run)
+        rows, start, done = state.load()
+        seconds: list[float] = []
+
+        bar = tqdm(
+            total=epochs * steps, initial=start * steps, delay=1, unit="batch", disable=None if rank == 0 else True
+        )
+        for epoch in range(start + 1, epochs + 1):
+            if done:
+                break
+            began = time.perf_counter()
+            # A fresh seed an epoch makes a resumed run draw what the uninterrupted one would have drawn.
+            torch.manual_seed(int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1)[0]))
+            order = kept[torch.randperm(len(kept), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))]
+            passes = [("train", order)] + ([("validation", held)] if validation else [])
+            terms: dict[tuple[str, str, str], float] = {}
+            for split_name, index in passes:
+                means = _run_epoch(
+                    nets, runners, data, index, batch_size, accelerator, split_name == "train", epoch, bar
+                )
+                terms |= {(split_name, phase, term): value for (phase, term), value in means.items()}
+            seconds.append(time.perf_counter() - began)
+            rows += [{"epoch": epoch, "split": s, "phase": p, "term": t, "value": v} for (s, p, t), v in terms.items()]
+            bar.set_postfix({"epoch": epoch, "loss": f"{terms['train', phases[0].name, 'loss']:.4g}"})
+            done = any([bool(callback(EpochEnd(epoch, terms, modules))) for callback in callbacks])
+            if accelerator.is_main_process:
+                state.save(rows, epoch, done)
+        bar.close()
+    for module in modules.values():
+        module.eval()
+    history = pd.DataFrame(rows, columns=["epoch", "split", "phase", "term", "value"])
+    history.attrs["seconds"] = seconds
+    return history
+
+
+def _run_epoch(
+    nets: Modules,
+    runners: Sequence[_Runner],
+    data: Data,
+    order: Tensor,
+    batch_size: int,
+    accelerator: Accelerator,
+    train: bool,
+    epoch: int,
+    bar: Any,
+) -> dict[tuple[str, str], float]:
+    """One pass through *order*; the mean of each term over its examples, the same on every process."""
+    rank, world = accelerator.process_index, accelerator.num_processes
+    for net in nets.values():
+        net.train(train)
+    logged: list[Tensor] = []
+    columns: list[tuple[str, str]] = []
+    batches = order.split(batch_size)
+    with torch.set_grad_enabled(train):
+        for whole in batches:
+            mine = whole[rank::world]
+            # Processes may hold parts of unequal size, or none: weigh each so that the average of the gradients
+            # is the gradient of the whole batch.
+            share = len(mine) / len(whole)
+            batch = data.batch(mine if len(mine) else whole[:1])
+            row: list[Tensor] = []
+            columns = []
+            for runner in runners:
+                terms = runner.terms(nets, batch)
+                if train:
+                    runner.optimizer.zero_grad(set_to_none=True)
+                    accelerator.backward(terms["loss"] if world == 1 else terms["loss"] * (share * world))
+                    runner.optimizer.step()
+                    runner.scheduler.step()
+                row += [value.detach() for value in terms.values()]
+                columns += [(runner.phase.name, term) for term in terms]
+            logged.append(torch.stack(row) * (share * len(whole)))
+            if train:
+                bar.update()
+    # The one synchronization of the epoch: until here no number has left the device.
+    table = accelerator.reduce(torch.stack(logged), reduction="sum").double().cpu()
+    sizes = torch.tensor([len(b) for b in batches], dtype=torch.float64)
+    if not table.isfinite().all():
+        at, column = (int(i) for i in (~table.isfinite()).nonzero()[0])
+        phase, term = columns[column]
+        raise FloatingPointError(
+            f"Phase {phase!r}: the term {term!r} became {table[at, column] / sizes[at]:.3g} in epoch {epoch}, "
+            f"batch {at + 1} of {len(batches)}{'' if train else ' of the validation split'}. "
+            "Lower the learning rate, or look for extreme values in the data."
+        )
+    return dict(zip(columns, (table.sum(0) / sizes.sum()).tolist(), strict=True))
+
+
+def _check(
+    modules: Modules, phases: Sequence[Phase], data: Data, epochs: int, batch_size: int, validation: int
+) -> None:
+    if not isinstance(modules, Mapping):
+        raise TypeError(f'fit takes its modules by name, e.g. {{"ae": model}}; it got a {type(modules).__name__}.')
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"epochs and batch_size must be 1 or more; they are {epochs} and {batch_size}.")
+    if not hasattr(data, "batch"):
+        raise TypeError(f"fit takes a data set such as mnist().train; it got a {type(data).__name__}.")
+    if not 0 <= validation < len(data):
+        raise ValueError(f"validation must leave examples to train on: 0 to {len(data) - 1}; it is {validation}.")
+    names = [phase.name for phase in phases]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"fit needs one or more phases, each with a name of its own; it got {names}.")
