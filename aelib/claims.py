@@ -118,7 +118,7 @@ class Claims:
         for new in self.measured:
             old = recorded.get(new.key)
             kept.append(old if old and len(old.seeds) > len(new.seeds) else new)
-        _write(path, kept)
+        write_json(path, _rows(kept))
 
     def recorded(self) -> list[Claim]:
         """The claims as the record has them; those of this run where there is no record."""
@@ -150,11 +150,15 @@ def load_all(folder: Path = RESULTS) -> list[Claim]:
     return [claim for path in sorted(folder.glob("*.*.json")) for claim in load(path)]
 
 
-def _write(path: Path, claims: Sequence[Claim]) -> None:
-    rows = [{k: v for k, v in asdict(c).items() if k not in ("chapter", "profile")} for c in claims]
+def _rows(claims: Sequence[Claim]) -> list[dict[str, object]]:
+    return [{k: v for k, v in asdict(c).items() if k not in ("chapter", "profile")} for c in claims]
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a record: to a temporary name in the same folder, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        json.dump(rows, file, indent=1, ensure_ascii=False)
+        json.dump(content, file, indent=1, ensure_ascii=False)
         file.write("\n")
     os.chmod(file.name, 0o644)
     os.replace(file.name, path)

@@ -178,6 +178,17 @@ def lines(
     return _done(figure)
 
 
+def histogram(values: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> Figure:
+    """Distributions on shared bins, up to the 99.5th percentile of them all: label to values of shape (N,)."""
+    figure, axis = plt.subplots(figsize=(6.2, 3.2))
+    edges = np.linspace(0, float(torch.cat(list(values.values())).quantile(0.995)), bins)
+    for i, (label, one) in enumerate(values.items()):
+        axis.hist(one.numpy(), bins=list(edges), alpha=0.65, color=color_of(label, i), label=label)
+    axis.set(xlabel=xlabel, ylabel="images")
+    axis.legend()
+    return _done(figure)
+
+
 def trade_off(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str) -> Figure:
     """A point a label ("model, variant"), logarithmic axes: the model gives the color, the variant the marker."""
     figure, axis = plt.subplots(figsize=(6.2, 3.8))

@@ -41,8 +41,8 @@ def recorded(
         folder: where records are; ``results/runs`` by default.
 
     Returns:
-        The history. ``history.attrs`` says ``"seconds"`` (a list, one an epoch), and for a loaded record also
-        ``"hardware"``, ``"date"`` and ``"commit"``.
+        The history. Its ``attrs`` hold ``"seconds"`` (a list, one an epoch) and whatever *train* put there; for a
+        loaded record also ``"hardware"``, ``"date"`` and ``"commit"``.
 
     Raises:
         ValueError: the record is damaged or belongs to another network.
@@ -61,7 +61,7 @@ def _save(path: Path, model: nn.Module, history: pd.DataFrame) -> None:
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     head = {
         "rows": history.to_dict("records"),
-        "seconds": history.attrs["seconds"],
+        "attrs": history.attrs,
         "hardware": hardware(),
         "commit": commit(),
         "date": today(),
@@ -91,5 +91,5 @@ def _load(path: Path, model: nn.Module) -> pd.DataFrame:
         ) from error
     model.eval()
     history = pd.DataFrame(head["rows"], columns=COLUMNS)
-    history.attrs |= {key: head[key] for key in ("seconds", "hardware", "commit", "date")}
+    history.attrs |= head["attrs"] | {key: head[key] for key in ("hardware", "commit", "date")}
     return history

@@ -1,14 +1,16 @@
 """Few bits for each weight, chosen so that the error of the output, which is measured, keeps a bound.
 
-A row w of a weight matrix becomes whole numbers q and one scale, ``w ≈ s q`` with ``|q| < 2^(bits - 1)``, rounded
-with error feedback (GPTQ): each column's rounding error is made up for by the columns that are still to be rounded,
-as far as the inputs that the layer sees are correlated. A decoder of 2-D codes gets by with 7 bits so, where
-rounding to the nearest needs 12.
+A weight becomes a whole number with a scale for its row and one for its column, ``w ≈ r c q`` with
+``|q| < 2^(bits - 1)``, rounded with error feedback (GPTQ): each column's rounding error is made up for by the columns
+still to be rounded, as far as the layer's inputs are correlated. What can be made up for may be rounded coarsely:
+that decides the columns' scales. The numbers are deflated, so a weight costs about the entropy of its q.
 
 Frantar, Ashkboos, Hoefler & Alistarh, "GPTQ: accurate post-training quantization for generative pre-trained
-transformers", ICLR 2023, algorithm 1.
+transformers", ICLR 2023, algorithm 1. On a trained 2-400-784 decoder it halves the page's weight against rounding to
+the nearest, at the same error.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,26 +26,27 @@ from aelib.explorer.packing import pack
 FEWEST, MOST = 4, 16  # bits of a weight
 SMALL = 0.02  # a layer with less than this part of all weights keeps 16 bits: it costs nothing
 DAMPING = 1e-5  # added to the inputs' covariance, in units of its mean diagonal
-ROWS = 20_000  # input columns that the covariance is estimated from
+ROWS = 20_000  # the most inputs that the covariance is estimated from
+BLOCK = 64  # columns between two updates of all the later ones
 
 
 @dataclass(frozen=True)
 class Rounded:
     """A step with the weights that the page will see, and how they are written down."""
 
-    step: Step  # with weight = scale[:, None] * levels
+    step: Step  # with weight = row[:, None] * column * levels
     bits: int = 0
     levels: Tensor | None = None  # (rows, columns), whole numbers
-    scale: Tensor | None = None  # (rows,)
+    row: Tensor | None = None  # (rows,)
+    column: Tensor | None = None  # (columns,)
 
     def payload(self) -> dict[str, Any]:
         """The step as ``explorer.js`` reads it."""
         data: dict[str, Any] = {"kind": self.step.kind, **self.step.geometry}
-        if self.levels is not None and self.scale is not None:
+        if self.levels is not None and self.row is not None and self.column is not None:
             numbers = self.levels.numpy().astype("<i2" if self.bits > 8 else "i1").ravel()
             planes = numbers.view(np.uint8).reshape(-1, numbers.itemsize).T  # all low bytes first: deflates better
-            data |= {"bits": self.bits, "columns": self.levels.shape[1], "levels": pack(planes)}
-            data |= {"scale": pack(self.scale)}
+            data |= {"bits": self.bits, "levels": pack(planes), "row": pack(self.row), "column": pack(self.column)}
         elif len(self.step.weight):
             data |= {"weight": pack(self.step.weight)}
         if len(self.step.bias):
@@ -51,33 +54,41 @@ class Rounded:
         return data
 
 
-def round_weights(step: Step, x: Tensor, bits: int) -> Rounded:
-    """The weights of a step in so many bits, such that its answers to the inputs x (n, columns) change little.
+class Rounder:
+    """Rounds the weights of one step so that its answers to the inputs x (n, columns) change little."""
 
-    The bias takes up what the rounding changes in the mean of the answers.
-    """
-    mean = x.mean(0)
-    covariance = torch.cov(x.T.double(), correction=0).reshape(len(mean), len(mean))
-    damping = (DAMPING * covariance.diagonal().mean()).clamp(min=1e-12)
-    covariance += damping * torch.eye(len(mean))
-    order = covariance.diagonal().argsort(descending=True)
-    inverse = torch.linalg.inv(covariance[order][:, order])
-    feedback = torch.linalg.cholesky(inverse, upper=True)
+    def __init__(self, step: Step, x: Tensor) -> None:
+        x = x[torch.linspace(0, len(x) - 1, min(len(x), ROWS)).long()].double()
+        covariance = torch.cov(x.T, correction=0).reshape(x.shape[1], x.shape[1])
+        spread = covariance.diagonal()
+        covariance = covariance + (DAMPING * spread.mean()).clamp(min=1e-12) * torch.eye(len(spread))
+        self.step, self.mean, self.order = step, x.mean(0).float(), spread.argsort(descending=True)
+        inverse = torch.linalg.inv(covariance[self.order][:, self.order])
+        self.feedback = torch.linalg.cholesky(inverse, upper=True).float()
+        coarse = self.feedback.diagonal()  # 1 / standard deviation of an input, given all the later ones
+        self.column = torch.empty_like(coarse).index_copy(0, self.order, coarse / coarse.log().mean().exp())
 
-    top = 2 ** (bits - 1) - 1
-    scale = step.weight.abs().amax(1) / top
-    scale = torch.where(scale > 0, scale, 1.0)
-    w = step.weight[:, order].double()
-    levels = torch.zeros_like(step.weight)
-    for c, column in enumerate(order):
-        q = (w[:, c] / scale).round().clamp(-top, top)
-        error = (w[:, c] - q * scale) / feedback[c, c]
-        w[:, c + 1 :] -= error[:, None] * feedback[c, c + 1 :]
-        levels[:, column] = q
-    weight = scale[:, None] * levels
-    shift = ((step.weight - weight) @ mean).view(len(step.bias), -1)
-    bias = step.bias + shift[:, 0] if shift.shape[1] == 1 else step.bias
-    return Rounded(replace(step, weight=weight, bias=bias), bits, levels, scale)
+    def __call__(self, bits: int) -> Rounded:
+        """The step in so many bits. Its bias takes up what the rounding changes in the mean of the answers."""
+        top, weight = 2 ** (bits - 1) - 1, self.step.weight
+        row = (weight / self.column).abs().amax(1) / top
+        row = torch.where(row > 0, row, 1.0)
+        w, column = weight[:, self.order], self.column[self.order]
+        levels = torch.empty_like(w)
+        for start in range(0, w.shape[1], BLOCK):
+            end = min(start + BLOCK, w.shape[1])
+            errors = torch.empty(len(w), end - start)
+            for c in range(start, end):
+                scale = row * column[c]
+                levels[:, c] = (w[:, c] / scale).round().clamp(-top, top)
+                errors[:, c - start] = (w[:, c] - levels[:, c] * scale) / self.feedback[c, c]
+                w[:, c + 1 : end] -= errors[:, c - start, None] * self.feedback[c, c + 1 : end]
+            w[:, end:] -= errors @ self.feedback[start:end, end:]
+        levels = torch.empty_like(levels).index_copy(1, self.order, levels)
+        rounded = row[:, None] * self.column * levels
+        shift = ((weight - rounded) @ self.mean).view(len(self.step.bias), -1)
+        bias = self.step.bias + (shift[:, 0] if shift.shape[1] == 1 else 0)
+        return Rounded(replace(self.step, weight=rounded, bias=bias), bits, levels, row, self.column)
 
 
 def quantize(steps: Sequence[Step], x: Tensor, error: Callable[[Sequence[Step]], float], bound: float) -> list[Rounded]:
@@ -89,18 +100,15 @@ def quantize(steps: Sequence[Step], x: Tensor, error: Callable[[Sequence[Step]],
     Raises:
         ValueError: even 16 bits for each weight do not suffice.
     """
-    inputs = {}
+    rounders = {}
     for i, step in enumerate(steps):
         if step.weight.dim() == 2:
-            seen = columns(step, x)
-            inputs[i] = seen[torch.linspace(0, len(seen) - 1, min(len(seen), ROWS)).long()]
+            rounders[i] = Rounder(step, columns(step, x))
         x = run([step], x)
-    sizes = {i: steps[i].weight.numel() for i in inputs}
-    large = [i for i in sorted(sizes, key=lambda i: -sizes[i]) if sizes[i] > SMALL * sum(sizes.values())]
 
     @cache
     def rounded(i: int, bits: int) -> Rounded:
-        return round_weights(steps[i], inputs[i], bits) if i in inputs else Rounded(steps[i])
+        return rounders[i](bits) if i in rounders else Rounded(steps[i])
 
     def attempt(bits: dict[int, int]) -> list[Rounded]:
         return [rounded(i, bits.get(i, MOST)) for i in range(len(steps))]
@@ -108,11 +116,12 @@ def quantize(steps: Sequence[Step], x: Tensor, error: Callable[[Sequence[Step]],
     def fits(bits: dict[int, int]) -> bool:
         return error([r.step for r in attempt(bits)]) <= bound
 
-    n = next((n for n in range(FEWEST, MOST + 1) if fits(dict.fromkeys(large, n))), None)
-    if n is None:
+    sizes = {i: steps[i].weight.numel() for i in rounders}
+    large = [i for i in sorted(sizes, key=lambda i: -sizes[i]) if sizes[i] > SMALL * sum(sizes.values())]
+    if not fits({}):
         raise ValueError(f"With {MOST} bits a weight the output is still more than {bound:.2g} from PyTorch's.")
+    n = FEWEST + bisect_left(range(FEWEST, MOST), True, key=lambda n: fits(dict.fromkeys(large, n)))
     bits = dict.fromkeys(large, n)
     for i in large:
-        while bits[i] > FEWEST and fits(bits | {i: bits[i] - 1}):
-            bits[i] -= 1
+        bits[i] = FEWEST + bisect_left(range(FEWEST, bits[i]), True, key=lambda n: fits(bits | {i: n}))  # noqa: B023
     return attempt(bits)

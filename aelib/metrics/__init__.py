@@ -1,6 +1,6 @@
 """How good a model is: reconstruction errors, and probes on codes."""
 
-from aelib.metrics.probes import Accuracy, knn, logistic_regression, svm
+from aelib.metrics.probes import Accuracy, knn, logistic_regression, retrieval_precision, svm
 from aelib.metrics.reconstruction import (
     codes,
     image_errors,
@@ -21,6 +21,7 @@ __all__ = [
     "per_pixel",
     "psnr",
     "reconstructions",
+    "retrieval_precision",
     "ssim",
     "svm",
 ]

@@ -4,11 +4,13 @@ Each probe standardizes or scales as its docstring says, trains on the training 
 on the test codes once. Nothing is tuned on the test set.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -25,15 +27,34 @@ class Accuracy(NamedTuple):
         return f"{self.percent:.2f} ± {self.standard_error:.2f} %"
 
 
+def retrieval_precision(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, retrieved: Sequence[int]) -> list[float]:
+    """How many of the *k* nearest training codes have the query's class: the mean fraction, for each *k*.
+
+    Args:
+        z, y: training codes (N, latent) and labels (N,).
+        z_test, y_test: queries.
+        retrieved: the values of *k*, each at most N.
+    """
+    _check(z, y, "training")
+    _check(z_test, y_test, "test")
+    neighbors = NearestNeighbors(n_neighbors=max(retrieved)).fit(z.numpy()).kneighbors(z_test.numpy())[1]
+    hits = y[torch.from_numpy(neighbors)] == y_test[:, None]
+    return [hits[:, :k].float().mean().item() for k in retrieved]
+
+
+def _check(codes: Tensor, labels: Tensor, name: str) -> None:
+    if codes.ndim != 2 or len(codes) != len(labels) or len(codes) == 0:
+        raise ValueError(
+            f"A probe takes codes (N, latent) and labels (N,); the {name} ones are "
+            f"{tuple(codes.shape)} and {tuple(labels.shape)}."
+        )
+    if not codes.isfinite().all():
+        raise ValueError(f"The {name} codes hold values that are not finite; the model may have diverged.")
+
+
 def _probe(classifier: ClassifierMixin, z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor) -> Accuracy:
-    for name, codes, labels in (("training", z, y), ("test", z_test, y_test)):
-        if codes.ndim != 2 or len(codes) != len(labels) or len(codes) == 0:
-            raise ValueError(
-                f"A probe takes codes (N, latent) and labels (N,); the {name} ones are "
-                f"{tuple(codes.shape)} and {tuple(labels.shape)}."
-            )
-        if not codes.isfinite().all():
-            raise ValueError(f"The {name} codes hold values that are not finite; the model may have diverged.")
+    _check(z, y, "training")
+    _check(z_test, y_test, "test")
     classifier.fit(z.numpy(), y.numpy())
     p = float(classifier.score(z_test.numpy(), y_test.numpy()))
     return Accuracy(100 * p, 100 * (p * (1 - p) / len(y_test)) ** 0.5)

@@ -1,0 +1,233 @@
+"""The built book, as it is read from a folder on disk: nothing asks for the network, everything works.
+
+Builds the book, or takes the folder that AELIB_BOOK names. Tests that need a browser use the system's Chromium.
+"""
+
+import json
+import os
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+from set_address import ROOT, current_address, parts
+
+import aelib
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+browser = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="no Chromium with chromedriver: apt-get install chromium-driver"
+)
+LOADING = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "link": "href",
+}
+PHONE = 390  # CSS pixels
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of built pages."""
+    if built := os.environ.get("AELIB_BOOK"):
+        return Path(built).resolve()
+    folder = tmp_path_factory.mktemp("book")
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [program, "build", "book/", "-W", "--keep-going", "--path-output", folder]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder / "_build" / "html"
+
+
+def pages_of(book: Path) -> list[Path]:
+    return sorted(path for path in book.rglob("*.html") if "_static" not in path.parts)
+
+
+class Resources(HTMLParser):
+    """Collects the addresses that a page loads by itself, and those that it links to."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.linked: list[str] = []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if values.get(LOADING.get(tag, "")):
+            self.loaded.append(str(values[LOADING[tag]]))
+        if tag == "a" and values.get("href"):
+            self.linked.append(str(values["href"]))
+
+
+def test_no_page_loads_anything_from_the_network(book: Path) -> None:
+    pages = pages_of(book)
+    assert len(pages) > 10
+    remote = {(page.name, url) for page in pages for url in Resources(page).loaded if url.startswith(("http", "//"))}
+    assert remote == set()
+
+
+def test_every_link_inside_the_book_leads_somewhere(book: Path) -> None:
+    dead = set()
+    for page in pages_of(book):
+        for url in Resources(page).linked:
+            target = url.split("#")[0].split("?")[0]
+            if target and ":" not in target and not (page.parent / target).exists():
+                dead.add((page.name, url))
+    assert dead == set()
+
+
+def test_a_chapters_button_opens_its_own_notebook_on_colab(book: Path) -> None:
+    owner, name = parts(current_address())
+    chapters = sorted((book / "notebooks").glob("*.html"))
+    assert chapters
+    for page in chapters:
+        url = f"https://colab.research.google.com/github/{owner}/{name}/blob/main/notebooks/{page.stem}.ipynb"
+        found = [link for link in Resources(page).linked if "colab" in link]
+        assert set(found) == {url}
+        assert (ROOT / "notebooks" / f"{page.stem}.ipynb").exists()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_what_the_front_pages_point_to_exists(page: str) -> None:
+    targets = re.findall(r"\]\(([^):#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_every_module_of_the_package_is_documented(book: Path) -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in (book / "api").glob("*.html"))
+    modules = [info.name for info in pkgutil.walk_packages(aelib.__path__, "aelib.")]
+    assert [name for name in modules if f'id="module-{name}"' not in text] == []
+
+
+def test_each_chapter_ends_with_its_stamp(book: Path) -> None:
+    for page in (book / "notebooks").glob("*.html"):
+        notebook = json.loads((ROOT / "notebooks" / f"{page.stem}.ipynb").read_text(encoding="utf-8"))
+        stamp = notebook["metadata"]["aelib"]
+        text = page.read_text(encoding="utf-8")
+        assert f"with profile {stamp['profile']} on {stamp['hardware']}" in text
+        assert stamp["commit"] in text
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium that can resolve no name and records what it asks for."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BROWSER)
+    for flag in (
+        "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-component-update",
+        "disable-background-networking", "disable-sync", "disable-dev-shm-usage", "host-resolver-rules=MAP * ~NOTFOUND",
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=Service(DRIVER))
+    chrome.set_page_load_timeout(60)
+    chrome.get("about:blank")
+    chrome.get_log("performance")  # the browser's own first page is no concern of ours
+    yield chrome
+    chrome.quit()
+
+
+def resize(driver: webdriver.Chrome, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def wait_for(driver: webdriver.Chrome, script: str) -> Any:
+    """What the script returns, once it returns something true."""
+    return WebDriverWait(driver, 30, poll_frequency=0.05).until(lambda chrome: chrome.execute_script(script))
+
+
+def requests_of(driver: webdriver.Chrome) -> list[str]:
+    """The addresses asked for since the last call."""
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+
+
+ALL_MATH_IS_SET = """
+    const sources = document.querySelectorAll('.math').length;
+    return document.querySelectorAll('.math mjx-container').length >= sources;
+"""
+IMAGES_WITHOUT_TEXT = """
+    return [...document.querySelectorAll('article img')].filter(image => !image.alt.trim()).map(image => image.src);
+"""
+BROKEN_IMAGES = "return [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src);"
+WIDTH = "return document.documentElement.scrollWidth;"
+
+
+@browser
+@pytest.mark.browser
+def test_every_page_works_from_disk_on_a_desk_and_on_a_phone(book: Path, driver: webdriver.Chrome) -> None:
+    faults = []
+    for page in pages_of(book):
+        name = str(page.relative_to(book))
+        resize(driver, 1400)
+        driver.get(page.as_uri())
+        wait_for(driver, ALL_MATH_IS_SET)
+        faults += [(name, "no text for", url) for url in driver.execute_script(IMAGES_WITHOUT_TEXT)]
+        faults += [(name, "broken image", url) for url in driver.execute_script(BROKEN_IMAGES)]
+        resize(driver, PHONE)
+        if (width := driver.execute_script(WIDTH)) > PHONE:
+            faults.append((name, "wider than a phone", str(width)))
+        logged = (entry for entry in driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE"))
+        faults += [(name, "console", entry["message"]) for entry in logged]
+        faults += [(name, "asked for", url) for url in requests_of(driver) if not url.startswith(("file:", "data:"))]
+    assert not faults, "\n".join(map(" ".join, faults))
+
+
+@browser
+@pytest.mark.browser
+def test_math_is_drawn_by_the_books_own_mathjax(book: Path, driver: webdriver.Chrome) -> None:
+    driver.get((book / "notation.html").as_uri())
+    wait_for(driver, ALL_MATH_IS_SET)
+    assert driver.execute_script("return document.querySelectorAll('mjx-container').length") > 30
+
+
+@browser
+@pytest.mark.browser
+def test_search_finds_a_word_from_disk(book: Path, driver: webdriver.Chrome) -> None:
+    driver.get((book / "search.html").as_uri() + "?q=unrolling")
+    found = wait_for(driver, "return [...document.querySelectorAll('#search-results li a')].map(a => a.href)")
+    assert any("notation.html" in url for url in found)
+
+
+@browser
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_stands_out_from_the_page_and_figures_from_the_dark(
+    book: Path, driver: webdriver.Chrome, theme: str
+) -> None:
+    feature = {"name": "prefers-color-scheme", "value": theme}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    chapter = next((book / "notebooks").glob("*.html"))
+    driver.get(chapter.as_uri())
+    wait_for(driver, f"return document.documentElement.dataset.theme === '{theme}'")
+    text, page = driver.execute_script(
+        "const style = getComputedStyle(document.body); return [style.color, style.backgroundColor]"
+    )
+    light, dark = sorted((luminance(text), luminance(page)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) > 7  # WCAG 2, level AAA
+    behind = driver.execute_script("return getComputedStyle(document.querySelector('article img')).backgroundColor")
+    assert theme == "light" or luminance(behind) > 0.3  # axes and their labels are black
+
+
+def luminance(color: str) -> float:
+    """Relative luminance, by WCAG 2, of a color written as ``rgb(r, g, b)``."""
+    channels = [int(part) / 255 for part in color[color.index("(") + 1 : -1].split(",")[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -1,0 +1,165 @@
+"""Chapters as files: source and executed notebook agree, outputs are clean, and the script that makes them is right."""
+
+import json
+import statistics
+from pathlib import Path
+
+import execute
+import nbformat
+import pytest
+import yaml
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+SOURCES = sorted(execute.NOTEBOOKS.glob("*.py"))
+chapter = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+def executed(source: Path) -> NotebookNode:
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def test_every_chapter_is_in_the_table_of_contents() -> None:
+    parts = yaml.safe_load((execute.ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    listed = {entry["file"] for part in parts for entry in part["chapters"]}
+    assert SOURCES
+    assert {f"notebooks/{source.stem}" for source in SOURCES} == {x for x in listed if x.startswith("notebooks/")}
+    assert {source.stem for source in SOURCES} == {path.stem for path in execute.NOTEBOOKS.glob("*.ipynb")}
+
+
+@chapter
+def test_the_notebook_has_its_sources_cells(source: Path) -> None:
+    expected, found = execute.read_source(source), executed(source)
+    assert [(c.cell_type, c.source, c.metadata) for c in found.cells] == [
+        (c.cell_type, c.source, c.metadata) for c in expected.cells
+    ], f"run scripts/execute.py --sync, or scripts/execute.py {source.stem} if code changed"
+
+
+@chapter
+def test_its_outputs_are_clean(source: Path) -> None:
+    assert execute.problems(executed(source)) == []
+
+
+@chapter
+def test_it_is_stamped_with_a_run_at_full_size(source: Path) -> None:
+    stamp = executed(source).metadata.get("aelib")
+    assert stamp is not None, f"run scripts/execute.py {source.stem}"
+    assert stamp.profile in ("cpu", "gpu")
+    assert stamp.seconds > 0
+    assert set(stamp) == {"profile", "hardware", "seconds", "commit", "date", "packages"}
+
+
+@chapter
+def test_its_code_cells_are_short(source: Path) -> None:
+    lines = [len(cell.source.splitlines()) for cell in execute.read_source(source).cells if cell.cell_type == "code"]
+    assert max(lines) <= 30
+    assert statistics.median(lines) <= 8
+
+
+@chapter
+def test_its_figures_have_a_caption_and_a_text_for_those_who_cannot_see_them(source: Path) -> None:
+    bare = [
+        cell.source
+        for cell in executed(source).cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+        and not (
+            cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+            and cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
+        )
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        (new_output("error", ename="ValueError", evalue="no"), "cell 1 ended in ValueError: no"),
+        (new_output("stream", name="stderr", text="UserWarning: x"), "cell 1 wrote to stderr: 'UserWarning: x'"),
+        (new_output("stream", name="stdout", text="saved /home/me/x"), "saved /home/me/x"),
+        (new_output("display_data", {"text/html": "<p>/tmp/xyz</p>"}), "/tmp/xyz"),
+        (new_output("execute_result", {"text/plain": "<x at 0x7f0011223344>"}, execution_count=1), "0x7f0011223344"),
+        (new_output("display_data", {"image/png": "A" * execute.MAX_BYTES}), "draw fewer or smaller images"),
+    ],
+)
+def test_what_must_not_be_published_is_named(output: NotebookNode, sentence: str) -> None:
+    notebook = new_notebook(cells=[new_markdown_cell("a"), new_code_cell("b", outputs=[output])])
+    (found,) = execute.problems(notebook)
+    assert sentence in found
+
+
+def test_images_are_not_searched_for_paths() -> None:
+    data = {"image/png": "/tmp/", "text/html": '<img src="data:image/png;base64,aaa/tmp/aaa==">'}
+    notebook = new_notebook(cells=[new_code_cell("b", outputs=[new_output("display_data", data)])])
+    assert execute.problems(notebook) == []
+
+
+def test_what_needs_a_kernel_is_dropped_and_its_still_form_kept() -> None:
+    widget = {execute.WIDGET: {"model_id": "x"}, "text/plain": "Bar()"}
+    table = {"text/plain": "<Table object at 0x7f0011223344>", "text/html": "<table></table>"}
+    data = [widget, widget | {"text/html": "<b>1</b>"}, table]
+    notebook = new_notebook(cells=[new_code_cell("b", outputs=[new_output("display_data", d) for d in data])])
+    execute.drop_unreadable(notebook)
+    left = [dict(output.data) for output in notebook.cells[0].outputs]
+    assert left == [{"text/plain": "Bar()", "text/html": "<b>1</b>"}, {"text/html": "<table></table>"}]
+
+
+SOURCE = "# %% [markdown]\n# Prose.\n\n# %%\nimport os\n\nos.environ['AELIB_PROFILE']\n\n# %%\nprint(1 + 1)\n"
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A chapter of three cells in a folder of its own, executed under smoke."""
+    monkeypatch.setattr(execute, "NOTEBOOKS", tmp_path)
+    source = tmp_path / "99_tiny.py"
+    source.write_text(SOURCE, encoding="utf-8")
+    assert execute.run(source, "smoke", minutes=2) == []
+    return source
+
+
+def test_executing_writes_outputs_and_stamp(made: Path) -> None:
+    notebook = executed(made)
+    assert notebook.cells[1].outputs[0].data["text/plain"] == "'smoke'"
+    assert notebook.cells[2].outputs[0].text == "2\n"
+    assert notebook.metadata.aelib.profile == "smoke"
+    assert sorted(path.name for path in made.parent.iterdir()) == ["99_tiny.ipynb", "99_tiny.py"]
+
+
+def test_a_failed_run_leaves_the_last_good_one(made: Path) -> None:
+    before = made.with_suffix(".ipynb").read_bytes()
+    made.write_text(SOURCE + "\n# %%\n1 / 0\n", encoding="utf-8")
+    (problem,) = execute.run(made, "smoke", minutes=2)
+    assert "ZeroDivisionError" in problem
+    made.write_text(SOURCE + "\n# %%\nimport warnings\n\nwarnings.warn('hot')\n", encoding="utf-8")
+    (problem,) = execute.run(made, "smoke", minutes=2)
+    assert "wrote to stderr" in problem
+    assert made.with_suffix(".ipynb").read_bytes() == before
+
+
+def test_sync_takes_over_prose_and_keeps_outputs(made: Path) -> None:
+    assert execute.sync(made) == "up to date"
+    made.write_text(SOURCE.replace("Prose", "Better prose"), encoding="utf-8")
+    assert execute.sync(made) == "prose taken over"
+    notebook = executed(made)
+    assert notebook.cells[0].source == "Better prose."
+    assert notebook.cells[2].outputs[0].text == "2\n"
+    assert "aelib" in notebook.metadata
+
+
+def test_sync_drops_the_stamp_when_code_changed(made: Path) -> None:
+    made.write_text(SOURCE.replace("1 + 1", "1 + 2"), encoding="utf-8")
+    assert execute.sync(made).startswith("code changed")
+    notebook = executed(made)
+    assert notebook.cells[1].outputs
+    assert not notebook.cells[2].outputs
+    assert "aelib" not in notebook.metadata
+
+
+def test_ids_do_not_change_from_run_to_run(made: Path) -> None:
+    assert execute.read_source(made) == execute.read_source(made)
+    json.loads(made.with_suffix(".ipynb").read_text(encoding="utf-8"))
+
+
+def test_an_unknown_chapter_is_refused(made: Path) -> None:
+    with pytest.raises(SystemExit, match=r"No chapter starts with 42\. There are: 99_tiny\."):
+        execute.chapters(["42"])

@@ -1,0 +1,71 @@
+"""Plots: they draw what they are given, label their axes, close themselves, and keep a model's color."""
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from torch import nn
+
+from aelib import plots
+from aelib.models import Autoencoder, Convolutional, SquaredError, SuperResolution
+from aelib.training import Phase, fit
+
+
+def test_axes_are_labeled_and_no_figure_stays_open(images, small):
+    ae = Autoencoder((64, 9, 3), nn.ReLU, (1, 8, 8))
+    history = fit({"ae": ae}, Phase(SquaredError()), small, epochs=2, validation=20)
+    z = torch.randn(60, 5)
+    figures = [
+        plots.learning_curves({"Autoencoder": history}, "squared error per image"),
+        plots.lines({"PCA": ([1, 10], [3.0, 2.0])}, "size", "error", log_x=True, log_y=True),
+        plots.histogram({"PCA": torch.rand(50)}, "error"),
+        plots.trade_off({"Conv, ours": (1.0, 2.0), "SR, ours": (2.0, 1.0)}, "seconds", "error"),
+        plots.latent_scatter(z[:, :2], torch.arange(60) % 10),
+        plots.latent_scatter(z, torch.arange(60) % 10, project="t-sne"),
+    ]
+    for figure in figures:
+        assert figure.axes[0].get_xlabel()
+        assert figure.axes[0].get_ylabel()
+    assert plt.get_fignums() == []
+    validation = [line.get_linestyle() for line in figures[0].axes[0].get_lines()]
+    assert validation == ["-", "--"]
+
+
+def test_a_grid_shows_every_image(images):
+    figure = plots.image_grid(images[:13].images(), columns=5)
+    shown = [axis for axis in figure.axes if axis.get_images()]
+    assert len(shown) == 13
+    assert (shown[12].get_images()[0].get_array() == images[12:13].images()[0, 0].numpy()).all()
+
+
+def test_reconstruction_rows_print_each_images_error(images):
+    x = images[:4].images()
+    figure = plots.reconstruction_rows(x, {"dark": torch.zeros_like(x)})
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles[4:] == [f"{one.square().sum():.1f}" for one in x]
+
+
+@pytest.mark.parametrize(
+    ("make", "code"), [(Convolutional, "64"), (SuperResolution, "64"), (lambda: Autoencoder((784, 30)), "30")]
+)
+def test_the_drawing_of_a_model_shows_its_code(make, code):
+    figure = plots.architecture(make())
+    written = [text.get_text() for text in figure.axes[0].texts]
+    assert code in written
+    assert written[0] == "1×28×28"
+
+
+def test_a_model_keeps_its_color_whatever_the_label_adds():
+    assert plots.color_of("Stacked, He start") == plots.COLORS["Stacked"]
+    assert plots.color_of("unknown", 1) != plots.color_of("unknown", 2)
+    assert len(set(plots.DIGITS)) == 10
+
+
+def test_what_cannot_be_drawn_is_refused(images):
+    with pytest.raises(ValueError, match=r"shape \(N, 1, H, W\), at least one; it got \(0, 1, 28, 28\)"):
+        plots.image_grid(images[:0].images())
+    with pytest.raises(ValueError, match=r"filters needs weights \(units, 784\)"):
+        plots.filters(torch.rand(3, 100), (28, 28))
+    with pytest.raises(ValueError, match="'pca' or 't-sne'"):
+        plots.latent_scatter(torch.rand(5, 3), torch.arange(5), project="umap")
+    with pytest.raises(ValueError, match="N labels"):
+        plots.latent_scatter(torch.rand(5, 2), torch.arange(4))

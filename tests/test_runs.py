@@ -1,0 +1,84 @@
+"""Recorded runs: loaded where there is a record, trained where there is none."""
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from aelib.models import Autoencoder, SquaredError
+from aelib.runs import recorded
+from aelib.training import Phase, fit
+
+
+@pytest.fixture
+def cpu(monkeypatch):
+    monkeypatch.setenv("AELIB_PROFILE", "cpu")
+    monkeypatch.delenv("AELIB_RECORD", raising=False)
+
+
+def model(latent: int = 2) -> Autoencoder:
+    torch.manual_seed(0)
+    return Autoencoder((64, 10, latent), nn.ReLU, (1, 8, 8))
+
+
+def train(ae: nn.Module, small) -> pd.DataFrame:
+    history = fit({"ae": ae}, Phase(SquaredError()), small, epochs=2)
+    history.attrs["test error"] = 1.5
+    return history
+
+
+def never() -> pd.DataFrame:
+    raise AssertionError("trained although there is a record")
+
+
+def test_without_a_record_it_trains_and_leaves_no_file(cpu, small, tmp_path):
+    ae = model()
+    assert len(recorded("run", ae, lambda: train(ae, small), folder=tmp_path)) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_gives_back_weights_and_history(cpu, small, tmp_path, monkeypatch):
+    first, second = model(), model()
+    monkeypatch.setenv("AELIB_RECORD", "1")
+    history = recorded("run", first, lambda: train(first, small), folder=tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.cpu.safetensors"]
+    monkeypatch.delenv("AELIB_RECORD")
+    loaded = recorded("run", second, never, folder=tmp_path)
+    pd.testing.assert_frame_equal(loaded, history)
+    assert loaded.attrs["seconds"] == history.attrs["seconds"]
+    assert loaded.attrs["test error"] == 1.5
+    assert loaded.attrs["hardware"]
+    x = small.images()
+    torch.testing.assert_close(second(x).x_hat, first(x).x_hat, rtol=0, atol=2e-3)  # half precision
+    assert not second.training
+
+
+def test_a_history_can_be_recorded_without_weights(cpu, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("AELIB_RECORD", "1")
+    ae = model()
+    recorded("run", ae, lambda: train(ae, small), weights=False, folder=tmp_path)
+    monkeypatch.delenv("AELIB_RECORD")
+    other = model()
+    before = other.encoder[1].weight.clone()
+    assert recorded("run", other, never, weights=False, folder=tmp_path).attrs["test error"] == 1.5
+    assert torch.equal(other.encoder[1].weight, before)
+
+
+def test_smoke_always_trains(cpu, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("AELIB_PROFILE", "smoke")
+    monkeypatch.setenv("AELIB_RECORD", "1")
+    ae = model()
+    recorded("run", ae, lambda: train(ae, small), folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_that_does_not_fit_is_named(cpu, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("AELIB_RECORD", "1")
+    ae = model()
+    recorded("run", ae, lambda: train(ae, small), folder=tmp_path)
+    monkeypatch.delenv("AELIB_RECORD")
+    with pytest.raises(ValueError, match=r"(?s)run.cpu.safetensors is no record of this Autoencoder.*AELIB_RECORD=1"):
+        recorded("run", model(3), never, folder=tmp_path)
+    (tmp_path / "run.cpu.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="is no record of this Autoencoder"):
+        recorded("run", model(), never, folder=tmp_path)
