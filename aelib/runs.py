@@ -35,8 +35,8 @@ def recorded(
     Args:
         name: of the run, unique in the book, e.g. ``"09-conv-published-seed0"``.
         model: the network, as it is before training.
-        train: trains it in place and returns the history; called if there is no record of this profile, always
-            under ``smoke``, and always when ``AELIB_RECORD=1``, which also writes the record anew.
+        train: trains it in place and returns the history; called if there is no record of this profile, and
+            always under ``smoke``. With ``AELIB_RECORD=1`` what was trained is recorded; to redo a record, delete it.
         weights: whether the weights are recorded too, or the history alone.
         folder: where records are; ``results/runs`` by default.
 
@@ -47,12 +47,12 @@ def recorded(
     Raises:
         ValueError: the record is damaged or belongs to another network.
     """
-    profile, again = current_profile().name, os.environ.get("AELIB_RECORD") == "1"
+    profile = current_profile().name
     path = (folder or RESULTS / "runs") / f"{name}.{profile}.safetensors"
-    if path.exists() and profile != "smoke" and not again:
+    if path.exists() and profile != "smoke":
         return _load(path, model if weights else nn.Module())
     history = train()
-    if again and profile != "smoke" and os.environ.get("RANK", "0") == "0":
+    if os.environ.get("AELIB_RECORD") == "1" and profile != "smoke" and os.environ.get("RANK", "0") == "0":
         _save(path, model if weights else nn.Module(), history)
     return history
 
@@ -87,7 +87,7 @@ def _load(path: Path, model: nn.Module) -> pd.DataFrame:
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(
             f"{path.name} is no record of this {type(model).__name__} ({error}). "
-            "Run with AELIB_RECORD=1 to make it anew."
+            "Delete it; a run with AELIB_RECORD=1 then makes it anew."
         ) from error
     model.eval()
     history = pd.DataFrame(head["rows"], columns=COLUMNS)

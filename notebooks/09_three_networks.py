@@ -135,8 +135,8 @@ pd.Series({name: count_parameters(make()) for name, make in NETWORKS.items()}, n
 # Five epochs, batches of 128, Adam with a learning rate of $10^{-3}$, squared error. Nothing else: no schedule, PyTorch's own random start.
 #
 # Training Conv and SR this way takes minutes on two CPU cores. So this page trains Stacked, which takes seconds, and loads the weights of a
-# recorded run for the other two. Every error is measured anew here, from the weights. With a GPU, or with the variable
-# `AELIB_RECORD=1`, the page trains everything.
+# recorded run for the other two. Every error is measured anew here, from the weights. Under the `gpu` profile, or where
+# there are no records (on Colab, say), the page trains everything.
 
 # %%
 published = Phase(SquaredError(per_pixel=True), adam(1e-3))
