@@ -384,7 +384,7 @@ def fetch_slowly(cache: Path, calls: Path) -> None:
 def hang_while_writing(cache: Path, ready: Event) -> None:
     def hang(_: int) -> None:
         ready.set()
-        time.sleep(60)
+        time.sleep(600)
 
     os.environ["AELIB_DATA"] = str(cache)
     os.fsync = hang
@@ -395,7 +395,7 @@ def test_a_process_killed_while_it_writes(cache: Path) -> None:
     ready = PROCESSES.Event()
     process = PROCESSES.Process(target=hang_while_writing, args=(cache, ready))
     process.start()
-    assert ready.wait(60)
+    assert ready.wait(120)
     process.kill()
     process.join()
     [left] = cache.glob("tiny.*.tmp")
@@ -410,7 +410,7 @@ def test_processes_that_start_together_download_once(cache: Path, tmp_path: Path
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(120)
     assert [process.exitcode for process in processes] == [0] * 4
     assert (tmp_path / "calls").read_text() == "call\n"
 
