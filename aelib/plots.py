@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from torch import Tensor, nn
@@ -149,9 +151,8 @@ def latent_scatter(
     figure = axis.get_figure() if axis is not None else None
     if axis is None or not isinstance(figure, Figure):
         figure, axis = plt.subplots(figsize=(5.2, 4.6))
-    for digit in range(10):
-        mine = labels.numpy() == digit
-        axis.scatter(z[mine, 0], z[mine, 1], s=6, color=DIGITS[digit], label=str(digit), alpha=0.75, linewidths=0)
+    palette = dict(enumerate(DIGITS))
+    sns.scatterplot(x=z[:, 0], y=z[:, 1], hue=labels.numpy(), palette=palette, s=9, alpha=0.75, linewidth=0, ax=axis)
     axis.set(xlabel=names[0], ylabel=names[1], title=title)
     axis.legend(title="digit", markerscale=2.5, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return _done(figure)
@@ -181,11 +182,11 @@ def lines(
 def histogram(values: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> Figure:
     """Distributions on shared bins, up to the 99.5th percentile of them all: label to values of shape (N,)."""
     figure, axis = plt.subplots(figsize=(6.2, 3.2))
-    edges = np.linspace(0, float(torch.cat(list(values.values())).quantile(0.995)), bins)
-    for i, (label, one) in enumerate(values.items()):
-        axis.hist(one.numpy(), bins=list(edges), alpha=0.65, color=color_of(label, i), label=label)
+    limit = float(torch.cat(list(values.values())).quantile(0.995))
+    palette = [color_of(label, i) for i, label in enumerate(values)]
+    arrays = {label: one.numpy() for label, one in values.items()}
+    sns.histplot(arrays, bins=bins, binrange=(0, limit), palette=palette, element="step", ax=axis)
     axis.set(xlabel=xlabel, ylabel="images")
-    axis.legend()
     return _done(figure)
 
 
@@ -224,7 +225,9 @@ def architecture(model: nn.Module, shape: tuple[int, ...] = (1, 28, 28)) -> Figu
     axis.bar(range(len(stages)), sizes, color=[color for *_, color in stages], width=0.6)
     for i, (_, size, _) in enumerate(stages):
         axis.text(i, sizes[i] * 1.15, "×".join(map(str, size)), ha="center", fontsize=8)
-    axis.set_xticks(range(len(stages)), [name.replace("Conv", "Conv\n") for name, *_ in stages], fontsize=7.5)
+    axis.set_xticks(
+        range(len(stages)), [name.replace("Transpose", "T").replace("2d", "") for name, *_ in stages], fontsize=8
+    )
     axis.set(yscale="log", ylabel="numbers in the output", ylim=(min(sizes) / 3, max(sizes) * 2.5))
     axis.grid(visible=False, axis="x")
     return _done(figure)
@@ -240,7 +243,19 @@ def color_of(label: str, position: int = 0) -> str:
     return COLORS[max(found, key=len)] if found else (BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GRAY)[position % 8]
 
 
+class _Plain(LogFormatter):
+    """0.004 on a logarithmic axis, where matplotlib writes 4 × 10⁻³."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
 def _done(figure: Figure) -> Figure:
+    for plot in figure.axes:
+        for axis, scale in ((plot.xaxis, plot.get_xscale()), (plot.yaxis, plot.get_yscale())):
+            if scale == "log" and isinstance(axis.get_major_formatter(), LogFormatter):
+                axis.set_major_formatter(_Plain())
+                axis.set_minor_formatter(_Plain(minor_thresholds=(2, 0.5)))
     plt.close(figure)  # the figure lives on; pyplot, which would show it a second time, forgets it
     return figure
 

@@ -92,7 +92,7 @@ def _fit(
 
     sample, allowed = draw(CHECKS), HEADROOM * bound
     while True:
-        rounded = quantize(steps, sample.flatten(1), lambda changed: error(changed, sample[: CHECKS // 4]), allowed)
+        rounded = quantize(steps, sample.flatten(1), lambda changed: error(changed, sample), allowed)
         measured = error([r.step for r in rounded], draw(CHECKS))
         if measured <= bound:
             break

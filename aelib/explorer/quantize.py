@@ -123,5 +123,5 @@ def quantize(steps: Sequence[Step], x: Tensor, error: Callable[[Sequence[Step]],
     n = FEWEST + bisect_left(range(FEWEST, MOST), True, key=lambda n: fits(dict.fromkeys(large, n)))
     bits = dict.fromkeys(large, n)
     for i in large:
-        bits[i] = FEWEST + bisect_left(range(FEWEST, bits[i]), True, key=lambda n: fits(bits | {i: n}))  # noqa: B023
+        bits[i] = FEWEST + bisect_left(range(FEWEST, bits[i]), True, key=lambda n: fits(bits | {i: n}))
     return attempt(bits)
