@@ -6,84 +6,23 @@ the same call runs on a CPU, on a GPU, or on several processes under ``accelerat
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm.auto import tqdm
 
 from aelib.data import Batch
-from aelib.optimizers import MakeOptimizer, MakeSchedule, adam, constant
+from aelib.phases import Callback, Data, EarlyStopping, EpochEnd, Modules, Phase
 from aelib.state import StateFile
 
-Modules = Mapping[str, nn.Module]
-Objective = Callable[[Modules, Batch], dict[str, Tensor]]
-
-
-class Data(Protocol):
-    """What :func:`fit` asks of a data set; :class:`aelib.data.ImageSet` is one."""
-
-    def __len__(self) -> int: ...
-    def to(self, device: torch.device) -> "Data": ...
-    def batch(self, index: Tensor) -> Batch: ...
-
-
-@dataclass(frozen=True)
-class Phase:
-    """An objective and the modules that it updates. One phase trains a VAE, three an adversarial autoencoder.
-
-    Args:
-        objective: called with all modules and a batch; returns the terms, ``"loss"`` among them.
-        optimizer: waits for the parameters, e.g. ``adam(1e-3)``.
-        schedule: waits for the optimizer and the number of steps, e.g. ``one_cycle()``.
-        updates: names of the modules whose parameters the phase changes; all of them when None.
-        name: how history and errors call the phase; the objective's class by default.
-    """
-
-    objective: Objective
-    optimizer: MakeOptimizer = field(default_factory=lambda: adam(1e-3))
-    schedule: MakeSchedule = field(default_factory=constant)
-    updates: tuple[str, ...] | None = None
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.name:
-            called = getattr(self.objective, "__name__", type(self.objective).__name__)
-            object.__setattr__(self, "name", called)
-
-
-@dataclass(frozen=True)
-class EpochEnd:
-    """What a callback is told after an epoch. A callback that returns True ends the training there."""
-
-    epoch: int  # from 1
-    terms: dict[tuple[str, str, str], float]  # (split, phase, term) -> mean over the epoch
-    modules: Modules
-
-
-Callback = Callable[[EpochEnd], bool | None]
-
-
-class EarlyStopping:
-    """A callback that ends the training when the validation loss has not improved for *patience* epochs."""
-
-    def __init__(self, patience: int = 3) -> None:
-        self.patience, self.best, self.waited = patience, float("inf"), 0
-
-    def __call__(self, end: EpochEnd) -> bool:
-        losses = [v for (split, _, term), v in end.terms.items() if split == "validation" and term == "loss"]
-        if not losses:
-            raise ValueError("EarlyStopping needs a validation split: call fit(..., validation=5000).")
-        self.waited = 0 if losses[0] < self.best else self.waited + 1
-        self.best = min(self.best, losses[0])
-        return self.waited >= self.patience
+__all__ = ["EarlyStopping", "EpochEnd", "Phase", "fit"]
 
 
 class _Runner:
@@ -123,7 +62,7 @@ def fit(
 
     In each step every phase sees the same batch. The result depends on the modules' start and on *seed* alone:
     the same bits on the same kind of CPU, resumed or not. The caller's random state is left as it was, the
-    modules are left in evaluation mode.
+    modules are left in evaluation mode, on the device that they came from.
 
     Args:
         modules: names to modules; objectives call them by these names.
@@ -153,7 +92,8 @@ def fit(
     split = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     held, kept = split[:validation].to(device), split[validation:].to(device)
     data, steps = data.to(device), -(-len(kept) // batch_size)
-    with torch.random.fork_rng():
+    homes = {name: next((p.device for p in module.parameters()), device) for name, module in modules.items()}
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         trained = {name for p in phases for name in (modules if p.updates is None else p.updates)}
         nets = {n: accelerator.prepare(m) if n in trained else m.to(device) for n, m in modules.items()}
         runners = [_Runner(phase, modules, epochs * steps, steps) for phase in phases]
@@ -192,8 +132,8 @@ def fit(
             if accelerator.is_main_process:
                 state.save(rows, epoch, done)
         bar.close()
-    for module in modules.values():
-        module.eval()
+    for name, module in modules.items():
+        module.eval().to(homes[name])
     history = pd.DataFrame(rows, columns=["epoch", "split", "phase", "term", "value"])
     history.attrs["seconds"] = seconds
     return history

@@ -104,7 +104,9 @@ print(f"PCA, 30 components: {pca_error:.2f}")
 # %%
 torch.manual_seed(0)
 shallow = Autoencoder((784, 30), nn.Identity)
-fit({"ae": shallow}, Phase(CrossEntropy(), adam(4e-3), one_cycle()), data.train, epochs=profile(smoke=2, cpu=12, gpu=50))
+fit(
+    {"ae": shallow}, Phase(CrossEntropy(), adam(4e-3), one_cycle()), data.train, epochs=profile(smoke=2, cpu=12, gpu=50)
+)
 encoder_error = per_image(reconstructions(shallow, data.test), x_test)
 
 logistic = LogisticPCA(30, iterations=profile(smoke=10, cpu=60, gpu=200))
@@ -190,8 +192,16 @@ torch.testing.assert_close(rbm.hidden_bias.grad, -dc)
 # %% mystnb={"figure": {"caption": "Weights of 30 hidden units of the first RBM. Red raises the unit, blue lowers it. Most are small strokes and spots at one place: parts that many digits share.", "name": "fig-01-filters"}, "image": {"alt": "Three rows of ten small images with localized red and blue patches."}}
 torch.manual_seed(0)
 first = RBM(784, 1000)
-contrastive = Phase(ContrastiveDivergence(), sgd(0.1, momentum=0.5), momentum_step(0.9, after_epochs=2), updates=("rbm",))
-fit({"rbm": first, "below": nn.Flatten()}, contrastive, data.train, epochs=profile(smoke=1, cpu=4, gpu=10), batch_size=100)
+contrastive = Phase(
+    ContrastiveDivergence(), sgd(0.1, momentum=0.5), momentum_step(0.9, after_epochs=2), updates=("rbm",)
+)
+fit(
+    {"rbm": first, "below": nn.Flatten()},
+    contrastive,
+    data.train,
+    epochs=profile(smoke=1, cpu=4, gpu=10),
+    batch_size=100,
+)
 plots.filters(first.weight.T[:30], (28, 28))
 
 # %% [markdown]
@@ -305,11 +315,14 @@ plots.learning_curves(histories | {"Modern": modern}, "squared error per image",
 #
 # Now train it on all 60,000 images, and measure the test error once for each seed.
 
+
 # %%
 def modern(seed):
     torch.manual_seed(seed)
     model = he_init(Autoencoder(WIDTHS, nn.SiLU))
-    history = fit({"ae": model}, modern_phase, data.train, epochs=profile(smoke=2, cpu=30, gpu=200), batch_size=256, seed=seed)
+    history = fit(
+        {"ae": model}, modern_phase, data.train, epochs=profile(smoke=2, cpu=30, gpu=200), batch_size=256, seed=seed
+    )
     return model, history
 
 
@@ -374,7 +387,13 @@ plots.lines(
 # %%
 torch.manual_seed(0)
 flat = he_init(Autoencoder((784, 256, 64, 2), nn.SiLU))
-fit({"ae": flat}, Phase(SquaredError(), adamw(4e-3), one_cycle()), data.train, epochs=profile(smoke=1, cpu=15, gpu=50), batch_size=256)
+fit(
+    {"ae": flat},
+    Phase(SquaredError(), adamw(4e-3), one_cycle()),
+    data.train,
+    epochs=profile(smoke=1, cpu=15, gpu=50),
+    batch_size=256,
+)
 pca_2 = pca(x_train, 2)
 two = data.test[: profile(smoke=200, cpu=2000, gpu=2000)]
 
@@ -401,7 +420,10 @@ EXPLORER
 retrieved = profile(smoke=(1, 5, 20), cpu=(1, 5, 20, 100, 500), gpu=(1, 5, 20, 100, 500))
 precision = {}
 for name, model in {"Autoencoder": best, "PCA": linear}.items():
-    precision[name] = (retrieved, retrieval_precision(codes(model, data.train), data.train.y, codes(model, two), two.y, retrieved))
+    precision[name] = (
+        retrieved,
+        retrieval_precision(codes(model, data.train), data.train.y, codes(model, two), two.y, retrieved),
+    )
 plots.lines(precision, "k, training digits retrieved", "fraction with the query's digit", log_x=True)
 
 # %% [markdown]
@@ -413,15 +435,22 @@ plots.lines(precision, "k, training digits retrieved", "fraction with the query'
 # The paper trains the code layer's RBM with a learning rate of 0.001, a hundredth of the others'. Its units are Gaussian and have no upper bound: if a weight grows, the unit's value grows, the reconstruction follows, and the weight grows more. A logistic unit cannot run away like that. So with 0.1 the top
 # RBM should diverge, and the logistic one below should not.
 
+
 # %%
 def train_top(units, rate):
     torch.manual_seed(0)
     phase = Phase(ContrastiveDivergence(), sgd(rate, momentum=0.9), updates=("rbm",))
     nets = {"rbm": RBM(784, 30, units), "below": nn.Flatten()}
-    return fit(nets, phase, data.train, epochs=profile(smoke=4, cpu=2, gpu=2), batch_size=100).query("term == 'squared error'").value.iloc[-1]
+    return (
+        fit(nets, phase, data.train, epochs=profile(smoke=4, cpu=2, gpu=2), batch_size=100)
+        .query("term == 'squared error'")
+        .value.iloc[-1]
+    )
 
 
-print(f"logistic, rate 0.1: error {train_top('logistic', 0.1):.1f}; Gaussian, rate 0.001: {train_top('gaussian', 0.001):.1f}")
+print(
+    f"logistic, rate 0.1: error {train_top('logistic', 0.1):.1f}; Gaussian, rate 0.001: {train_top('gaussian', 0.001):.1f}"
+)
 try:
     train_top("gaussian", 0.1)
 except FloatingPointError as error:
@@ -489,6 +518,7 @@ assert 0 < bits.mean().item() < 0.6932
 
 # %% [markdown]
 # **3.** The gradient of a logistic stack shrinks layer by layer. Measure the gradient's size at the first and at the last layer of the untrained paper network, and compare with the modern one.
+
 
 # %% tags=["hide-cell"]
 def first_over_last(model):

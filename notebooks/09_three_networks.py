@@ -209,6 +209,7 @@ plots.reconstruction_rows(x_test[:10], shown)
 #
 # The cell measures how much the layers' outputs *differ from image to image*, which is all that a code can use.
 
+
 # %%
 def spread_by_layer(model, x):
     """Standard deviation of each linear layer's output over the images, averaged over units."""
@@ -284,7 +285,13 @@ validated = {name: {rate: validation_error(name, rate) for rate in rates} for na
 best = {name: min(errors, key=errors.get) for name, errors in validated.items()}
 
 # %% mystnb={"figure": {"caption": "Error on 5,000 held-out training images against the peak learning rate. The lowest point of each line is used below.", "name": "fig-09-rates"}, "image": {"alt": "Three short lines, one a network, each with a lowest point."}}
-plots.lines({n: (list(e), list(e.values())) for n, e in validated.items()}, "peak learning rate", "validation error per pixel", log_x=True, log_y=True)
+plots.lines(
+    {n: (list(e), list(e.values())) for n, e in validated.items()},
+    "peak learning rate",
+    "validation error per pixel",
+    log_x=True,
+    log_y=True,
+)
 
 # %%
 our_runs = {
@@ -311,6 +318,7 @@ pd.DataFrame({"published protocol": {n: first[n][0] for n in NETWORKS}, "ours": 
 # and reports 98.78 % for Conv. (Its text says "linear"; its code says `kernel="rbf", C=10`. We use the latter.) On raw pixels the same classifier reaches 98.37 %, on
 # 64 principal components 98.60 %, so the bar is high before any network is trained.
 
+
 # %%
 def accuracy(model):
     z, z_test = codes(model, data.train), codes(model, data.test)
@@ -325,6 +333,7 @@ pd.DataFrame({"accuracy, seed 0": {name: str(a) for (name, s), a in probes.items
 # The standard error of an accuracy near 98.8 % on 10,000 images is 0.11 points. But all classifiers see the same test images and the same seeds, so we may look at
 # *differences* seed by seed; they vary less than the accuracies themselves.
 
+
 # %%
 def difference(a, b):
     return pd.Series([probes[a, s].percent - probes[b, s].percent for s in seeds])
@@ -334,7 +343,12 @@ pairs = [("Conv, ours", "SR, ours"), ("Conv, ours", "Stacked, ours"), ("Conv, ou
 pd.DataFrame({f"{a} − {b}": difference(a, b).agg(["mean", "std"]) for a, b in pairs}).T.round(2)
 
 # %%
-for name, target, paper in (("Conv, published", None, 98.78), ("Conv, ours", 98.9, 98.78), ("SR, ours", None, None), ("Stacked, ours", None, None)):
+for name, target, paper in (
+    ("Conv, published", None, 98.78),
+    ("Conv, ours", 98.9, 98.78),
+    ("SR, ours", None, None),
+    ("Stacked, ours", None, None),
+):
     claims.add(
         "classifier on codes", model=name, dataset="MNIST test", metric="accuracy of an RBF-SVM on 64-number codes", unit="%",
         higher_is_better=True, values=[probes[name, s].percent for s in seeds], seeds=seeds, paper=paper,
@@ -365,6 +379,7 @@ figure
 #
 # Time each network for one epoch on a tenth of the data, here and now, in one run, and multiply by ten. The seconds are
 # those of the machine named at the page's foot; their ratios hold elsewhere too.
+
 
 # %%
 def seconds_per_epoch(name):
@@ -399,7 +414,9 @@ plots.reconstruction_rows(x_test[:10], {"bicubic": bicubic[:10], "SR": enlarged[
 both = {"bicubic": bicubic, "SR": enlarged}
 better = (image_errors(enlarged, x_test) < image_errors(bicubic, x_test)).float().mean().item()
 print(f"SR is nearer to the truth on {better:.1%} of the test digits.")
-pd.DataFrame({name: {"error per pixel": per_pixel(x, x_test), "PSNR, dB": psnr(x, x_test)} for name, x in both.items()}).T
+pd.DataFrame(
+    {name: {"error per pixel": per_pixel(x, x_test), "PSNR, dB": psnr(x, x_test)} for name, x in both.items()}
+).T
 
 # %% [markdown]
 # ## How large a code?
