@@ -24,7 +24,7 @@ from torchvision.transforms import ToTensor
 
 from aelib.claims import write_json
 from aelib.data import ImageSet, mnist
-from aelib.models import Autoencoder, SquaredError
+from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.optimizers import adam
 from aelib.provenance import RESULTS, commit, hardware, today
 from aelib.training import Phase, fit

@@ -44,9 +44,10 @@ from torch import nn
 from aelib import plots
 from aelib.claims import Claims
 from aelib.data import Batch, mnist
-from aelib.explorer import plane
 from aelib.metrics import codes, image_errors, per_image, reconstructions, retrieval_precision
-from aelib.models import RBM, Autoencoder, ContrastiveDivergence, CrossEntropy, LogisticPCA, SquaredError, pca, unroll
+from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
+from aelib.models.boltzmann import RBM, ContrastiveDivergence, unroll
+from aelib.models.linear import LogisticPCA, pca
 from aelib.nets import he_init
 from aelib.optimizers import adam, adamw, momentum_step, one_cycle, sgd
 from aelib.profiles import current_profile

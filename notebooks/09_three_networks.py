@@ -44,7 +44,9 @@ from aelib import plots
 from aelib.claims import Claims
 from aelib.data import mnist
 from aelib.metrics import codes, image_errors, per_pixel, psnr, reconstructions, svm
-from aelib.models import Autoencoder, Convolutional, SquaredError, SuperResolution, pca
+from aelib.models.autoencoder import Autoencoder, SquaredError
+from aelib.models.convolutional import Convolutional, SuperResolution
+from aelib.models.linear import pca
 from aelib.nets import count_parameters, he_init
 from aelib.optimizers import adam, one_cycle
 from aelib.profiles import current_profile

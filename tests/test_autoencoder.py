@@ -9,7 +9,8 @@ from torch import nn
 
 from aelib.data import Batch
 from aelib.likelihoods import bernoulli_nll, binary_entropy, squared_error
-from aelib.models import Autoencoder, Convolutional, CrossEntropy, SquaredError, SuperResolution
+from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
+from aelib.models.convolutional import Convolutional, SuperResolution
 from aelib.nets import count_parameters, he_init, mlp
 
 STACKED = (784, 512, 256, 128, 64)

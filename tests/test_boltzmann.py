@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
-from aelib.models import RBM, ContrastiveDivergence, unroll
+from aelib.models.boltzmann import RBM, ContrastiveDivergence, unroll
 
 
 def states(units: int) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from aelib.metrics import codes, per_image, per_pixel, reconstructions
-from aelib.models import LogisticPCA, pca
+from aelib.models.linear import LogisticPCA, pca
 
 
 def test_pca_is_scikit_learns(images):

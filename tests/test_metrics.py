@@ -18,7 +18,7 @@ from aelib.metrics import (
     ssim,
     svm,
 )
-from aelib.models import Autoencoder
+from aelib.models.autoencoder import Autoencoder
 
 
 def test_the_two_units_differ_by_the_number_of_pixels():

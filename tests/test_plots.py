@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from aelib import plots
-from aelib.models import Autoencoder, Convolutional, SquaredError, SuperResolution
+from aelib.models.autoencoder import Autoencoder, SquaredError
+from aelib.models.convolutional import Convolutional, SuperResolution
 from aelib.training import Phase, fit
 
 

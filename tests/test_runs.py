@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from aelib.models import Autoencoder, SquaredError
+from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.runs import recorded
 from aelib.training import Phase, fit
 

@@ -11,7 +11,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from aelib.data import Batch, ImageSet
-from aelib.models import RBM, Autoencoder, ContrastiveDivergence, Convolutional, CrossEntropy, SquaredError
+from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
+from aelib.models.boltzmann import RBM, ContrastiveDivergence
+from aelib.models.convolutional import Convolutional
 from aelib.optimizers import adam, adamw, constant, momentum_step, one_cycle, sgd
 from aelib.training import EarlyStopping, Phase, fit
 

@@ -7,7 +7,7 @@ from accelerate import PartialState
 from safetensors.torch import save_file
 from torch import nn
 
-from aelib.models import Autoencoder, CrossEntropy
+from aelib.models.autoencoder import Autoencoder, CrossEntropy
 from aelib.optimizers import adam, one_cycle
 from aelib.training import Phase, fit
 from conftest import blobs
