@@ -1,0 +1,123 @@
+"""Chapters as pages: their number, what each tells of the run that made it, and the table of all runs.
+
+``scripts/execute.py`` stamps a notebook's metadata; this extension prints the stamp at the page's foot and
+gives the directive ``{execution-statistics}``.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.transforms import SphinxTransform
+from sphinx.util.docutils import SphinxDirective
+
+FOLDER = "notebooks/"
+
+
+def chapters(env: BuildEnvironment) -> list[str]:
+    """The document names of the chapters that are in the table of contents, by number."""
+    return sorted(name for name in env.found_docs if name.startswith(FOLDER))
+
+
+def number_of(docname: str) -> int:
+    """A chapter's number: what its file's name starts with."""
+    return int(docname.removeprefix(FOLDER).split("_")[0])
+
+
+class ChapterNumber(SphinxTransform):
+    """Put the chapter's number before its title, and so into the sidebar and every link to the page."""
+
+    default_priority = 200
+
+    def apply(self) -> None:
+        if self.env.docname.startswith(FOLDER):
+            title = next(iter(self.document.findall(nodes.title)))
+            title.insert(0, nodes.Text(f"{number_of(self.env.docname)}. "))
+
+
+def read_stamp(env: BuildEnvironment, docname: str) -> dict[str, Any] | None:
+    """What ``scripts/execute.py`` wrote into the chapter's metadata; None if it never ran."""
+    notebook = json.loads(Path(env.doc2path(docname)).read_text(encoding="utf-8"))
+    return notebook["metadata"].get("aelib")
+
+
+def duration(seconds: float) -> str:
+    """E.g. ``"48 s"`` or ``"2 min 05 s"``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def add_foot(app: Sphinx, doctree: nodes.document) -> None:
+    """Append to a chapter's page what ran, where and when."""
+    docname = app.env.docname
+    stamp = read_stamp(app.env, docname) if docname in chapters(app.env) else None
+    if stamp is None:
+        return
+    packages = ", ".join(f"{name} {version}" for name, version in stamp["packages"].items())
+    text = (
+        f"Executed in {duration(stamp['seconds'])} with profile {stamp['profile']} on {stamp['hardware']}, "
+        f"{stamp['date']}, commit {stamp['commit']}; {packages}."
+    )
+    doctree += nodes.container("", nodes.paragraph(text=text), classes=["stamp"])
+
+
+def link(docname: str, source: str) -> addnodes.pending_xref:
+    """A link to a page that reads as the page's title."""
+    return addnodes.pending_xref(
+        "",
+        nodes.inline(text=docname),
+        refdomain="std",
+        reftype="doc",
+        reftarget=f"/{docname}",
+        refdoc=source,
+        refexplicit=False,
+        refwarn=True,
+    )
+
+
+def table(head: list[str], rows: list[list[nodes.Node | str]], classes: list[str]) -> nodes.table:
+    """A docutils table of text and inline nodes."""
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
+    for kind, lines in ((nodes.thead, [head]), (nodes.tbody, rows)):
+        part = kind()
+        for line in lines:
+            row = nodes.row()
+            for cell in line:
+                content = nodes.Text(cell) if isinstance(cell, str) else cell
+                row += nodes.entry("", nodes.paragraph("", "", content))
+            part += row
+        group += part
+    return nodes.table("", group, classes=classes)
+
+
+class ExecutionStatistics(SphinxDirective):
+    """A table of all chapters' runs: time, profile, hardware, date, commit, size."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        rows: list[list[nodes.Node | str]] = []
+        total = 0.0
+        for docname in chapters(self.env):
+            stamp = read_stamp(self.env, docname)
+            title = link(docname, self.env.docname)
+            size = f"{Path(self.env.doc2path(docname)).stat().st_size / 1000:.0f} kB"
+            if stamp is None:
+                rows.append([title, "not executed", "", "", "", "", size])
+                continue
+            total += stamp["seconds"]
+            what = [stamp[key] for key in ("profile", "hardware", "date", "commit")]
+            rows.append([title, duration(stamp["seconds"]), *what, size])
+        rows.append(["All chapters", duration(total), "", "", "", "", ""])
+        head = ["Chapter", "Time", "Profile", "Hardware", "Date", "Commit", "Notebook"]
+        return [table(head, rows, ["statistics"])]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_transform(ChapterNumber)
+    app.connect("doctree-read", add_foot)
+    app.add_directive("execution-statistics", ExecutionStatistics)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
