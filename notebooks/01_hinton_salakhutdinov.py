@@ -270,7 +270,7 @@ def validation_error(weight_decay):
 
 validated = {decay: validation_error(decay) for decay in (0.01, 0.1, 0.5)}
 weight_decay = min(validated, key=validated.get)
-print({decay: round(error, 2) for decay, error in validated.items()}, "chosen:", weight_decay)
+print({decay: round(float(error), 2) for decay, error in validated.items()}, "chosen:", weight_decay)
 
 # %%
 epochs = profile(smoke=2, cpu=15, gpu=100)
@@ -404,13 +404,6 @@ for axis, (name, model) in zip(axes, {"PCA": pca_2, "Autoencoder": flat}.items()
     plots.latent_scatter(codes(model, two), two.y, title=name, axis=axis)
 plt.close(figure)
 figure
-
-# %% [markdown]
-# The decoder of this small network runs in the page below, with its own trained weights. Drag the point through the plane. Between two arms of the figure the digits change into one another; in the empty corners the decoder draws
-# shapes that are no digit, because nothing ever asked it to draw there. Variational autoencoders, in chapter 4, fill those holes.
-
-# %%
-EXPLORER
 
 # %% [markdown]
 # ## Finding similar digits

@@ -14,7 +14,7 @@ from aelib import provenance
 
 PACKAGE = Path(aelib.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-BELOW = {"data", "nets", "likelihoods", "optimizers", "plots", "explorer", "profiles", "provenance"}
+BELOW = {"data", "nets", "likelihoods", "optimizers", "plots", "profiles", "provenance"}
 ABOVE = {"models", "metrics", "phases", "state", "training", "claims", "runs"}
 
 

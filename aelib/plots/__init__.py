@@ -1,0 +1,22 @@
+"""The figures of the book. Every function returns a closed matplotlib figure, which a notebook shows once."""
+
+from aelib.plots.architecture import architecture
+from aelib.plots.curves import histogram, learning_curves, lines, trade_off
+from aelib.plots.images import filters, image_grid, reconstruction_rows
+from aelib.plots.latent import latent_scatter
+from aelib.plots.style import COLORS, DIGITS, color_of
+
+__all__ = [
+    "COLORS",
+    "DIGITS",
+    "architecture",
+    "color_of",
+    "filters",
+    "histogram",
+    "image_grid",
+    "latent_scatter",
+    "learning_curves",
+    "lines",
+    "reconstruction_rows",
+    "trade_off",
+]

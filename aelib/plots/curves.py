@@ -1,0 +1,85 @@
+"""Numbers against numbers: learning curves, sweeps, distributions, trade-offs."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from aelib.plots.style import color_of, finish
+
+
+def learning_curves(
+    histories: Mapping[str, pd.DataFrame], ylabel: str, term: str = "loss", scale: float = 1.0, log: bool = True
+) -> Figure:
+    """The term of each history against epochs: a line for training, dashes for validation where there is one.
+
+    Args:
+        histories: label to the history that ``fit`` returned.
+        ylabel: what the term is, with its unit.
+        term: which term.
+        scale: what to multiply it by, e.g. 1/784 for a mean over pixels.
+        log: whether the vertical axis is logarithmic.
+    """
+    figure, axis = plt.subplots(figsize=(6.2, 3.6))
+    for i, (label, history) in enumerate(histories.items()):
+        rows = history[history.term == term]
+        if rows.empty:
+            raise ValueError(f"The history {label!r} has no term {term!r}, only {sorted(history.term.unique())}.")
+        color = color_of(label, i)
+        for split, style in (("train", "-"), ("validation", "--")):
+            part = rows[rows.split == split]
+            if len(part):
+                name = label if split == "train" else f"{label}, validation"
+                axis.plot(part.epoch, part.value * scale, style, color=color, label=name, marker=".")
+    axis.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear")
+    axis.legend()
+    return finish(figure)
+
+
+def lines(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    log_x: bool = False,
+    log_y: bool = False,
+) -> Figure:
+    """One line a label through its points, e.g. error against code size: label to (horizontal, vertical) values."""
+    figure, axis = plt.subplots(figsize=(6.2, 3.6))
+    for i, (label, (xs, ys)) in enumerate(curves.items()):
+        axis.plot(list(xs), list(ys), marker="o", color=color_of(label, i), label=label)
+    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log_y else "linear")
+    if log_x:
+        ticks = sorted({x for xs, _ in curves.values() for x in xs})
+        axis.set_xscale("log")
+        axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
+        axis.xaxis.minorticks_off()
+    axis.legend()
+    return finish(figure)
+
+
+def histogram(values: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> Figure:
+    """Distributions on shared bins, up to the 99.5th percentile of them all: label to values of shape (N,)."""
+    figure, axis = plt.subplots(figsize=(6.2, 3.2))
+    limit = float(torch.cat(list(values.values())).quantile(0.995))
+    palette = [color_of(label, i) for i, label in enumerate(values)]
+    arrays = {label: one.numpy() for label, one in values.items()}
+    sns.histplot(arrays, bins=bins, binrange=(0, limit), palette=palette, element="step", ax=axis)
+    axis.set(xlabel=xlabel, ylabel="images")
+    return finish(figure)
+
+
+def trade_off(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str) -> Figure:
+    """A point a label ("model, variant"), logarithmic axes: the model gives the color, the variant the marker."""
+    figure, axis = plt.subplots(figsize=(6.2, 3.8))
+    variants = list(dict.fromkeys(label.partition(", ")[2] for label in points))
+    for i, (label, (x, y)) in enumerate(points.items()):
+        marker = "osD^v"[variants.index(label.partition(", ")[2]) % 5]
+        axis.scatter(x, y, s=60, marker=marker, color=color_of(label, i))
+        axis.annotate(label, (x, y), xytext=(7, 3), textcoords="offset points", fontsize=8)
+    axis.set(xlabel=xlabel, ylabel=ylabel, xscale="log", yscale="log")
+    axis.margins(x=0.25, y=0.15)
+    return finish(figure)

@@ -1,0 +1,53 @@
+"""The look of every figure: one color a model, plain numbers on logarithmic axes, closed figures.
+
+Colors are those of Okabe & Ito, told apart by readers who are color-blind; a model keeps its color throughout.
+"""
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
+
+BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GRAY = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800", "#7F7F7F",
+)  # fmt: skip
+COLORS = {
+    "PCA": GRAY,
+    "Logistic PCA": YELLOW,
+    "Autoencoder": BLUE,
+    "RBM-pretrained": PINK,
+    "Random start": RED,
+    "Modern": BLUE,
+    "SR": ORANGE,
+    "Conv": GREEN,
+    "Stacked": SKY,
+}
+DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#000000", "#7B3FA0", "#999999")
+
+plt.rcParams.update(
+    {"figure.dpi": 110, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
+     "axes.axisbelow": True, "legend.frameon": False, "font.size": 10, "figure.constrained_layout.use": True}
+)  # fmt: skip
+
+
+def color_of(label: str, position: int = 0) -> str:
+    """The color of the model whose name starts the label, else one by position."""
+    found = [name for name in COLORS if label.startswith(name)]
+    return COLORS[max(found, key=len)] if found else (BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GRAY)[position % 8]
+
+
+class _Plain(LogFormatter):
+    """0.004 on a logarithmic axis, where matplotlib writes 4 × 10⁻³."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def finish(figure: Figure) -> Figure:
+    """The figure with plain tick labels, closed: a notebook shows what a cell returns, and shows it once."""
+    for plot in figure.axes:
+        for axis, scale in ((plot.xaxis, plot.get_xscale()), (plot.yaxis, plot.get_yscale())):
+            if scale == "log" and isinstance(axis.get_major_formatter(), LogFormatter):
+                axis.set_major_formatter(_Plain())
+                axis.set_minor_formatter(_Plain(minor_thresholds=(2, 0.5)))
+    plt.close(figure)  # the figure lives on; pyplot, which would show it a second time, forgets it
+    return figure
