@@ -18,8 +18,8 @@
 # [Open in Colab](https://colab.research.google.com/github/address--not-fixed/autoencoders/blob/main/notebooks/09_three_networks.ipynb)
 #
 # - Three networks with the same 64 numbers for a code are trained for five epochs. The convolutional one wins by a factor
-#   of seven over the dense one. We reproduce each number.
-# - One line of code, another random start, takes two thirds of the loser's error away. The famous ranking measured
+#   of seven over the dense one. We repeat it with three seeds.
+# - One line of code, another random start, takes more than half of the loser's error away. The famous ranking measured
 #   the start more than the network.
 # - A better schedule lowers all three errors at the same cost. A classifier on the codes hardly notices.
 
@@ -185,8 +185,17 @@ for name in NETWORKS:
         )  # fmt: skip
 
 # %% [markdown]
-# The numbers are reproduced, and so is the ranking: Conv, then SR, then Stacked. Two things deserve a second look.
-# Stacked is worse than PCA, although PCA is one of the functions that a wider linear autoencoder could compute. And Stacked has
+# The ranking is reproduced: Conv, then SR, then Stacked. So are the errors of Conv and Stacked, within 15 %. SR's is not; ours is lower. Layers, resizing, batches
+# and optimizer are those of the published code, so look at its error epoch by epoch.
+
+# %%
+history = runs["SR", 0][1]
+print("SR, training error by epoch:", *(f"{value:.4f}" for value in history.value), f"; published: {PUBLISHED['SR'][0]:.4f}")
+
+# %% [markdown]
+# The published training error lies between our third epoch and our fourth. Another seed does not explain that: our seeds differ by a hundredth of it. We do not know what does, and leave it as a miss.
+#
+# Two things deserve a second look. Stacked is worse than PCA, although PCA is one of the functions that a wider linear autoencoder could compute. And Stacked has
 # more parameters than Conv. What keeps it from using them?
 
 # %% mystnb={"figure": {"caption": "Test digits and their reconstructions under the published protocol. The number above an image is its squared error, summed over pixels. Stacked blurs digits into one another; SR is sharper than PCA although it saw a quarter of the pixels.", "name": "fig-09-published"}, "image": {"alt": "Rows of digits: original, PCA, SR, Conv, Stacked; errors are lowest for Conv and highest for Stacked."}}
@@ -242,7 +251,7 @@ he_runs = {("Stacked", seed): train("Stacked", "he", seed, start=he_init, phases
 he_errors = test_errors(he_runs, "Stacked")
 print(f"default start {first['Stacked'][0]:.5f}, He start {he_errors[0]:.5f}, PCA-64 {pca_error:.5f}")
 
-# %% mystnb={"figure": {"caption": "Training error of the Stacked network under the published protocol, from two random starts. The start alone is worth more than five epochs.", "name": "fig-09-he"}, "image": {"alt": "Two falling curves over five epochs; the He start is below the default start everywhere, by a factor of about three at the end."}}
+# %% mystnb={"figure": {"caption": "Training error of the Stacked network under the published protocol, from two random starts. The start alone is worth more than five epochs.", "name": "fig-09-he"}, "image": {"alt": "Two falling curves over five epochs; the He start is below the default start everywhere, by a factor of about two at the end."}}
 curves = {"Stacked, default start": runs["Stacked", 0][1], "He start": he_runs["Stacked", 0][1]}
 plots.learning_curves(curves, "squared error per pixel")
 
@@ -256,18 +265,18 @@ claims.add(
 # %% [markdown]
 # The published explanation of Stacked's last place is that dense layers have "no spatial awareness". That is true of them, but it is not what
 # the number measured: with another start the same dense layers beat SR's published number and PCA. What remains between Stacked and
-# Conv is the price of ignoring space, and it is a factor of about two, not seven.
+# Conv is the price of ignoring space, and it is a factor of three, not seven.
 #
 # ## A better schedule at the same cost
 #
 # Five epochs are few, so the learning rate matters. One cycle {cite}`smith2019super` raises it to a peak and then lowers it to zero.
 # Small batches of 64 give twice as many steps. All three networks start from He's distribution.
 #
-# The peak is chosen by validation: train on 55,000 images for two epochs, compare on the 5,000 held out, and only then
-# look at the test set, once.
+# The peak is chosen by validation: train on 55,000 images, compare on the 5,000 held out, and only then look at the test set, once.
+# Stacked, which is quick, trains for all five epochs here; the other two for two.
 
 # %%
-RATES = {"SR": (2e-3, 4e-3), "Conv": (3e-3, 6e-3), "Stacked": (1e-3, 2e-3, 4e-3)}
+RATES = {"SR": (2e-3, 4e-3, 8e-3), "Conv": (5e-3, 1e-2, 2e-2, 4e-2), "Stacked": (1e-3, 2e-3, 4e-3, 8e-3)}
 
 
 def ours(rate):
@@ -277,7 +286,8 @@ def ours(rate):
 def validation_error(name, rate):
     torch.manual_seed(100)  # a seed that no reported run uses
     model = he_init(NETWORKS[name]())
-    options = dict(epochs=profile(smoke=1, cpu=2, gpu=5), batch_size=64, seed=100, validation=len(data.train) // 12)
+    options = dict(batch_size=64, seed=100, validation=len(data.train) // 12)
+    options["epochs"] = profile(smoke=1, cpu=5 if name == "Stacked" else 2, gpu=5)
     run = partial(fit, {"ae": model}, ours(rate), data.train, **options)
     history = recorded(f"09-validation-{name}-{rate:g}", model, run, weights=False)
     return history[history.split == "validation"].value.iloc[-1] / 784
@@ -286,7 +296,7 @@ def validation_error(name, rate):
 validated = {name: {rate: validation_error(name, rate) for rate in rates} for name, rates in RATES.items()}
 best = {name: min(errors, key=errors.get) for name, errors in validated.items()}
 
-# %% mystnb={"figure": {"caption": "Error on 5,000 held-out training images against the peak learning rate. The lowest point of each line is used below.", "name": "fig-09-rates"}, "image": {"alt": "Three short lines, one a network, each with a lowest point."}}
+# %% mystnb={"figure": {"caption": "Error on 5,000 held-out training images against the peak learning rate. The lowest point of each line is used below.", "name": "fig-09-rates"}, "image": {"alt": "Three lines, one a network, each with a lowest point."}}
 plots.lines(
     {n: (list(e), list(e.values())) for n, e in validated.items()},
     "peak learning rate",
@@ -297,8 +307,8 @@ plots.lines(
 
 # %%
 our_runs = {
-    (name, seed): train(name, "ours", seed, start=he_init, phases=ours(best[name]), batch_size=64)
-    for name in NETWORKS
+    (name, seed): train(name, f"ours-{rate:g}", seed, start=he_init, phases=ours(rate), batch_size=64)
+    for name, rate in best.items()
     for seed in seeds
 }
 second = {name: test_errors(our_runs, name) for name in NETWORKS}
@@ -322,9 +332,9 @@ pd.DataFrame({"published protocol": {n: first[n][0] for n in NETWORKS}, "ours": 
 
 
 # %%
-def accuracy(model):
+def accuracy(model, width=1):
     z, z_test = codes(model, data.train), codes(model, data.test)
-    return svm(z, data.train.y, z_test, data.test.y)
+    return svm(z, data.train.y, z_test, data.test.y, width=width)
 
 
 probes = {("Conv, published", s): accuracy(runs["Conv", s][0]) for s in seeds}
@@ -345,23 +355,44 @@ pairs = [("Conv, ours", "SR, ours"), ("Conv, ours", "Stacked, ours"), ("Conv, ou
 pd.DataFrame({f"{a} − {b}": difference(a, b).agg(["mean", "std"]) for a, b in pairs}).T.round(2)
 
 # %%
-for name, target, paper in (
-    ("Conv, published", None, 98.78),
-    ("Conv, ours", 98.9, 98.78),
-    ("SR, ours", None, None),
-    ("Stacked, ours", None, None),
-):
+CLASSIFIER = "Ashraf 2025, README, «Downstream Classification»"
+for name, paper in {"Conv, published": 98.78, "Conv, ours": 98.78, "SR, ours": None, "Stacked, ours": None}.items():
     claims.add(
         "classifier on codes", model=name, dataset="MNIST test", metric="accuracy of an RBF-SVM on 64-number codes", unit="%",
         higher_is_better=True, values=[probes[name, s].percent for s in seeds], seeds=seeds, paper=paper,
-        paper_source="Ashraf 2025, README, «Downstream Classification»" if paper else "", target=target,
+        paper_source=CLASSIFIER if paper else "",
         protocol="SVC(C=10, gamma='scale') on the codes of all 60,000 training images.",
     )  # fmt: skip
 
 # %% [markdown]
-# Reconstruction differs between the networks by a factor of two to three, accuracy by tenths of a point. A low squared error is a poor guide to a useful code:
+# Our schedule lowers Conv's reconstruction error by a quarter, and the classifier does not notice. A low squared error is a poor guide to a useful code:
 # most of the error is in pixels at the edges of strokes, and the class does not depend on those.
 #
+# The classifier itself has more to give. Its kernel $e^{-\gamma \lVert z - z' \rVert^2}$ has a width, and `gamma="scale"` is only a rule of thumb for it: one over the code's size times its variance.
+# Multiples of it are compared on training images, and the best is used on the test set, once.
+
+
+# %%
+def chosen_width(model):
+    z, y = codes(model, data.train), data.train.y
+    third = len(z) // 3
+    tried = {width: svm(z[:third], y[:third], z[-third:], y[-third:], width=width) for width in (1, 2, 4)}
+    print({width: str(a) for width, a in tried.items()})
+    return max(tried, key=lambda width: tried[width].percent)
+
+
+width = chosen_width(our_runs["Conv", 0][0])
+tuned = [accuracy(our_runs["Conv", s][0], width) for s in seeds]
+print(f"chosen: {width}; on the test set: {tuned[0]}")
+
+# %%
+claims.add(
+    "classifier on codes, kernel chosen", model="Conv, ours", dataset="MNIST test", metric="accuracy of an RBF-SVM on 64-number codes",
+    unit="%", higher_is_better=True, values=[a.percent for a in tuned], seeds=seeds, paper=98.78, paper_source=CLASSIFIER, target=98.9,
+    protocol="SVC(C=10) on the codes of all 60,000 training images; gamma chosen by training on 20,000 of them and validating on 20,000 others.",
+)  # fmt: skip
+
+# %% [markdown]
 # ## Pictures of the codes
 #
 # The published page draws 200 test codes, 20 of each digit, by t-SNE {cite}`maaten2008visualizing`. The method places points that are near each other in 64 dimensions near each other in the
@@ -399,7 +430,7 @@ plots.trade_off(points, "seconds an epoch", "test error per pixel")
 
 # %% [markdown]
 # Stacked is by far the cheapest. If a code is needed quickly and its use is classification, it is a sound choice. Conv
-# pays for its low error with about ten times the arithmetic.
+# pays for its low error with about ten times the time.
 #
 # ## Enlarging an image
 #
@@ -415,7 +446,7 @@ plots.reconstruction_rows(x_test[:10], {"bicubic": bicubic[:10], "SR": enlarged[
 # %%
 both = {"bicubic": bicubic, "SR": enlarged}
 better = (image_errors(enlarged, x_test) < image_errors(bicubic, x_test)).float().mean().item()
-print(f"SR is nearer to the truth on {better:.1%} of the test digits.")
+print(f"SR is nearer to the truth on {better:.2%} of the test digits.")
 pd.DataFrame(
     {name: {"error per pixel": per_pixel(x, x_test), "PSNR, dB": psnr(x, x_test)} for name, x in both.items()}
 ).T
@@ -474,8 +505,8 @@ claims
 #
 # ## Summary
 #
-# - Under one protocol Conv reconstructs best, SR next, Stacked last: reproduced within 15 %.
-# - Most of Stacked's error is its random start: He's start takes about two thirds of it away.
+# - Under one protocol Conv reconstructs best, SR next, Stacked last: reproduced, Conv and Stacked within 15 %.
+# - Most of Stacked's error is its random start: He's start takes more than half of it away.
 # - With a good start and one cycle, every network improves at the same number of epochs.
 # - The codes' use for classification differs by tenths of a percent. The reconstruction error does not predict it.
 #

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
+from sklearn.svm import SVC
 from torch import nn
 
 from aelib.metrics import (
@@ -81,3 +82,14 @@ def test_probes_refuse_what_they_cannot_use():
         svm(z, y, z, y[:9])
     with pytest.raises(ValueError, match="not finite"):
         svm(z * float("nan"), y, z, y)
+
+
+def test_the_kernels_width_is_a_multiple_of_scikit_learns_scale():
+    generator = torch.Generator().manual_seed(0)
+    y = torch.arange(300) % 3
+    z = torch.randn(300, 4, generator=generator) + nn.functional.one_hot(y, 4)
+    train, test = (z[:200], y[:200]), (z[200:], y[200:])
+    assert svm(*train, *test, width=1 + 1e-9) == svm(*train, *test)
+    by_hand = SVC(C=10, gamma=3 / (4 * z[:200].numpy().var())).fit(z[:200].numpy(), y[:200].numpy())
+    assert svm(*train, *test, width=3).percent == pytest.approx(100 * by_hand.score(z[200:].numpy(), y[200:].numpy()))
+    assert svm(*train, *test, width=3) != svm(*train, *test)

@@ -60,9 +60,13 @@ def _probe(classifier: ClassifierMixin, z: Tensor, y: Tensor, z_test: Tensor, y_
     return Accuracy(100 * p, 100 * (p * (1 - p) / len(y_test)) ** 0.5)
 
 
-def svm(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 10.0) -> Accuracy:
-    """Support vector machine with a Gaussian kernel, ``C=10, gamma="scale"``, on the codes as they are."""
-    return _probe(SVC(C=c, gamma="scale", cache_size=1000), z, y, z_test, y_test)
+def svm(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 10.0, width: float = 1.0) -> Accuracy:
+    r"""Support vector machine with the kernel :math:`e^{-\gamma \lVert z - z' \rVert^2}`, on the codes as they are.
+
+    :math:`\gamma` is *width* times scikit-learn's ``gamma="scale"``, one over the codes' size times their variance.
+    """
+    gamma = "scale" if width == 1 else width / (z.shape[1] * z.double().var(correction=0).item())
+    return _probe(SVC(C=c, gamma=gamma, cache_size=1000), z, y, z_test, y_test)
 
 
 def logistic_regression(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 1.0) -> Accuracy:
