@@ -1,9 +1,10 @@
-"""The scoreboard, from the records under results/, and the color of each model, from ``aelib.plots``."""
+"""The scoreboard and the benchmarks, from the records under results/, and the models' colors, from ``aelib.plots``."""
 
 import html
+import json
 from itertools import groupby
 
-from book_chapters import chapters, link
+from book_chapters import chapters, link, table
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -26,6 +27,27 @@ class Scoreboard(SphinxDirective):
             title = nodes.inline("", "", name, nodes.Text(f" (profile {profile})"))
             result += [nodes.rubric("", "", title), boxed(table_html(rows)), runs_html(rows)]
         return result or [nodes.paragraph(text="No chapter has recorded a result yet.")]
+
+
+class Benchmarks(SphinxDirective):
+    """The recorded ratios of times, a table for each benchmark."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        result: list[nodes.Node] = []
+        for path in sorted((RESULTS / "benchmarks").glob("*.json")):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            rows = [
+                [name, f"{ratio['median']:.2f}", f"{ratio['least']:.2f} to {ratio['most']:.2f}"]
+                for name, ratio in record["ratios"].items()
+            ]
+            how = "{rounds} rounds in turn on {hardware}, {date}, commit {commit}.".format(**record)
+            result += [
+                nodes.paragraph(text=record["what"]),
+                table(["Ratio of times", "Median", "Range"], [list(row) for row in rows], ["benchmark"]),
+                nodes.paragraph(text=how, classes=["stamp"]),
+            ]
+        return result or [nodes.paragraph(text="No benchmark has been recorded yet.")]
 
 
 class ModelColors(SphinxDirective):
@@ -59,5 +81,6 @@ def runs_html(claims: list[Claim]) -> nodes.raw:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("scoreboard", Scoreboard)
+    app.add_directive("benchmarks", Benchmarks)
     app.add_directive("model-colors", ModelColors)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
