@@ -41,7 +41,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from aelib import plots
+from aelib import explorer, plots
 from aelib.claims import Claims
 from aelib.data import Batch, mnist
 from aelib.metrics import codes, image_errors, per_image, reconstructions, retrieval_precision
@@ -384,17 +384,18 @@ plots.lines(
 # ## Codes of two numbers
 #
 # With two numbers the code can be drawn. The paper's figure 3 does so for PCA and for its autoencoder. We use a smaller network here, 784–256–64–2, which this page can carry.
+# After each epoch we keep where its codes of a few hundred test digits are.
 
 # %%
 torch.manual_seed(0)
 flat = he_init(Autoencoder((784, 256, 64, 2), nn.SiLU))
+few = data.test[: profile(smoke=100, cpu=600, gpu=600)]
+frames = [explorer.frame(flat, few, "before training")]
 fit(
-    {"ae": flat},
-    Phase(SquaredError(), adamw(4e-3), one_cycle()),
-    data.train,
+    {"ae": flat}, Phase(SquaredError(), adamw(4e-3), one_cycle()), data.train, batch_size=256,
     epochs=profile(smoke=1, cpu=15, gpu=50),
-    batch_size=256,
-)
+    callbacks=[lambda end: frames.append(explorer.frame(flat, few, f"epoch {end.epoch}"))],
+)  # fmt: skip
 pca_2 = pca(x_train, 2)
 two = data.test[: profile(smoke=200, cpu=2000, gpu=2000)]
 
@@ -404,6 +405,21 @@ for axis, (name, model) in zip(axes, {"PCA": pca_2, "Autoencoder": flat}.items()
     plots.latent_scatter(codes(model, two), two.y, title=name, axis=axis)
 plt.close(figure)
 figure
+
+# %% [markdown]
+# Every point of the plane is a code, also where no digit lies, and the decoder makes an image of it. Try it: both decoders run inside this page.
+#
+# - Drag the point inside one arm of the autoencoder, slowly, and then across to the next arm. Where does one digit turn into another?
+# - Go to the rim, far from all digits. PCA's images fade into negatives of each other there; what does the autoencoder make up?
+
+# %%
+explorer.plane({"Autoencoder": flat, "PCA": pca_2}, few)
+
+# %% [markdown]
+# How did the arms come about? Move through the epochs. The largest changes come first: within an epoch or two the digits' places are settled, and the rest is refinement.
+
+# %%
+explorer.film(frames, few)
 
 # %% [markdown]
 # ## Finding similar digits
