@@ -149,7 +149,9 @@ const STEPS = {
     return (x) => {
       if (out.length !== x.length) out = new Float32Array(x.length);
       const area = x.length / scale.length;
-      for (let c = 0, i = 0; c < scale.length; c++) for (let p = 0; p < area; p++, i++) out[i] = x[i] * scale[c] + shift[c];
+      for (let c = 0, i = 0; c < scale.length; c++) {
+        for (let p = 0; p < area; p++, i++) out[i] = x[i] * scale[c] + shift[c];
+      }
       return out;
     };
   },
@@ -621,7 +623,8 @@ const PEN = { radius: 0.7, edge: 1.1 };  // pixels: full ink up to the radius, n
 function normals(n) {
   let state = 1;
   const uniform = () => (state = (state * 1664525 + 1013904223) % 2 ** 32) / 2 ** 32;
-  return Float32Array.from({ length: n }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
+  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  return Float32Array.from({ length: n }, normal);
 }
 
 // Ink along the segment between two points, in pixels of the sheet.
@@ -788,7 +791,9 @@ const FRAME_MS = 700;  // how long a frame is played
 async function film(ui, data) {
   const labels = await unpack(data.labels), originals = await unpackImages(data.images);
   const frames = await Promise.all(data.frames.map(async (frame) => ({
-    label: frame.label, points: unitPoints(data, await unpackCodes(frame.codes)), images: await unpackImages(frame.images),
+    label: frame.label,
+    points: unitPoints(data, await unpackCodes(frame.codes)),
+    images: await unpackImages(frame.images),
   })));
   const state = { tiles: false, only: -1, over: -1 }, end = frames.length - 1;
   let position = end, playing = 0, points = frames[end].points.slice();
@@ -863,7 +868,7 @@ const STYLE = `
 h4 { margin: 0 0 .3rem; font-size: 1em; font-weight: 600; }
 p, figure { margin: 0; }
 canvas { display: block; }
-.picture { width: 100%; image-rendering: pixelated; border: 1px solid var(--line); border-radius: 3px; }
+.picture { width: 100%; image-rendering: pixelated; box-shadow: 0 0 0 1px var(--line); border-radius: 3px; }
 figcaption, .title, .note { font-size: .8rem; opacity: .85; }
 .note, .title { margin: .35rem 0 .15rem; }
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .7rem; margin: .4rem 0; font-size: .85rem; }
@@ -883,15 +888,15 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .dot { width: .7em; height: .7em; border-radius: 50%; }
 .panels { display: grid; gap: 1.2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 13rem), 1fr)); }
 .panels.single { grid-template-columns: minmax(0, 1fr); }
-.panels.single .panel { display: grid; grid-template-columns: minmax(0, 26rem) minmax(0, 1fr); gap: 1rem; align-items: start; }
+.panels.single .panel { display: grid; grid-template-columns: minmax(0, 26rem) minmax(0, 1fr); gap: 1rem; }
 .panels.single .strip { grid-column: 1 / -1; }
 .pad { position: relative; width: 100%; max-width: 26rem; aspect-ratio: 1; cursor: crosshair; user-select: none;
-  border: 1px solid var(--line); border-radius: 4px; }
+  box-shadow: 0 0 0 1px var(--line); border-radius: 4px; }
 .pad[tabindex] { touch-action: none; }
 .pad .below, .pad .above { position: absolute; inset: 0; width: 100%; height: 100%; }
 .pad .above { pointer-events: none; }
-.tip { position: absolute; z-index: 1; width: 5.5rem; padding: .3rem; pointer-events: none; border-radius: 4px; text-align: center;
-  background: var(--paper); border: 1px solid var(--line); }
+.tip { position: absolute; z-index: 1; width: 5.5rem; padding: .3rem; pointer-events: none; text-align: center;
+  border-radius: 4px; background: var(--paper); border: 1px solid var(--line); }
 .aside { display: flex; flex-wrap: wrap; gap: .8rem; align-content: start; margin-top: .6rem; }
 .single .aside { margin-top: 0; }
 .aside .decoded { flex: 2 1 6rem; max-width: 12rem; }
@@ -903,7 +908,7 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .sheet { cursor: crosshair; touch-action: none; aspect-ratio: 1; }
 .examples { display: grid; grid-template-columns: repeat(5, 1fr); gap: 4px; }
 .example { padding: 2px; }
-.example .picture { border: 0; }
+.example .picture { box-shadow: none; }
 .pair { display: flex; gap: .6rem; }
 .pair > * { flex: 1 1 0; min-width: 0; max-width: 10rem; }
 .bars { width: 100%; height: 3.5rem; }
