@@ -50,9 +50,11 @@ def prefer(driver: webdriver.Chrome, theme: str) -> None:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
-def wait_for(driver: webdriver.Chrome, script: str) -> Any:
+def wait_for(driver: webdriver.Chrome, script: str, *arguments: Any) -> Any:
     """What the script returns, once it returns something true."""
-    return WebDriverWait(driver, 30, poll_frequency=0.05).until(lambda chrome: chrome.execute_script(script))
+    return WebDriverWait(driver, 30, poll_frequency=0.05).until(
+        lambda chrome: chrome.execute_script(script, *arguments)
+    )
 
 
 def requests_of(driver: webdriver.Chrome) -> list[str]:

@@ -40,9 +40,17 @@ def test_rounded_weights_answer_as_pytorch_does(make):
     net = export_decoder(model, "model", codes, limit=2_000_000)
     assert 0 < net.error <= BOUND
     assert net.bytes == len(to_json(net.data))
-    finer = export_decoder(model, "model", codes, bound=BOUND / 5, limit=2_000_000)
+
+
+def test_a_tighter_bound_takes_more_bits():
+    torch.manual_seed(0)
+    model, codes = lively(Autoencoder((784, 64, 2), nn.SiLU))
+    net = export_decoder(model, "model", codes)
+    finer = export_decoder(model, "model", codes, bound=BOUND / 5)
     assert finer.error <= BOUND / 5
     assert finer.bits > net.bits
+    with pytest.raises(ValueError, match="With 16 bits a weight the output is still more than"):
+        export_decoder(model, "model", codes, bound=1e-7)
 
 
 def test_what_the_page_cannot_run_is_refused_by_name():

@@ -54,10 +54,7 @@ def hosts(driver: Chrome, page: Path) -> Iterator[list[WebElement]]:
 
 def started(driver: Chrome, host: WebElement) -> WebElement:
     driver.execute_script("arguments[0].scrollIntoView()", host)
-    position = "[...document.querySelectorAll('aelib-explorer')]"
-    wait_for(
-        driver, f"return {position}.filter((one) => one.getBoundingClientRect().top < 900).every((one) => one.view)"
-    )
+    wait_for(driver, "return Boolean(arguments[0].view)", host)
     driver.execute_async_script(ONE_FRAME)
     return host
 
@@ -69,7 +66,7 @@ def inside(host: WebElement, selector: str) -> list[WebElement]:
 def shows(driver: Chrome, host: WebElement, model: EncoderDecoder, k: int, z: Tensor) -> None:
     """The k-th model's picture is PyTorch's answer to its code."""
     driver.execute_async_script(ONE_FRAME)
-    pixels = driver.execute_script(PIXELS, inside(host, "figure.decoded canvas, .pair figure:first-child canvas")[k])
+    pixels = driver.execute_script(PIXELS, inside(host, "figure.decoded canvas")[k])
     with torch.no_grad():
         torch.testing.assert_close(torch.tensor(pixels), model.decode(z[None]).flatten(), rtol=0, atol=BOUND + ROUNDING)
 
@@ -83,22 +80,20 @@ def test_a_drag_the_keys_and_a_finger_decode_what_pytorch_decodes(driver, hosts)
     assert inside(host, "h4")[0].text == NASTY
     shows(driver, host, model, 0, position(driver, host))
     pad = inside(host, ".pad")[0]
-    drag = ActionChains(driver, duration=20).move_to_element(pad).click_and_hold()
-    drag.perform()
+    pad.send_keys(Keys.HOME)
     middle = position(driver, host)
-    ActionChains(driver, duration=20).move_by_offset(40, -30).release().perform()
+    drag = ActionChains(driver, duration=20).move_to_element(pad).click_and_hold()
+    drag.move_by_offset(40, -30).release().perform()
     dragged = position(driver, host)
     scale = (dragged - middle) / torch.tensor([40.0, 30.0])
     assert scale[0] > 0
-    torch.testing.assert_close(scale[0], scale[1])
+    torch.testing.assert_close(scale[0], scale[1], rtol=0.05, atol=0)  # the middle falls between two pixels
     shows(driver, host, model, 0, dragged)
 
     pad.send_keys(Keys.ARROW_LEFT, Keys.ARROW_UP)
     keyed = position(driver, host)
     assert (keyed - dragged).sign().tolist() == [-1, 1]
     shows(driver, host, model, 0, keyed)
-    pad.send_keys(Keys.HOME)
-    torch.testing.assert_close(position(driver, host), middle, atol=float(scale[0]), rtol=0)
 
     finger = ActionBuilder(driver, mouse=PointerInput(POINTER_TOUCH, "finger"), duration=20)
     finger.pointer_action.move_to(pad, 10, 10).pointer_down().move_to(pad, -50, 20).pointer_up()

@@ -673,7 +673,7 @@ async function draw(ui, data) {
     const known = await unpackCodes(model.codes);
     const d = model.codes.low.length, count = model.codes.count;
     const most = known.reduce((largest, v) => Math.max(largest, Math.abs(v)), 1e-9);
-    const decoded = picture(ui, images.shape, "decoded"), errors = picture(ui, images.shape, "decoded");
+    const decoded = picture(ui, images.shape, "decoded"), errors = picture(ui, images.shape, "errors");
     const code = bars(ui, most);
     const near = Array.from({ length: NEAREST }, () => picture(ui, images.shape));
     const node = el("section", { className: "panel", "aria-label": model.name },
