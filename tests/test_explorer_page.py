@@ -23,8 +23,9 @@ from aelib.models.autoencoder import EncoderDecoder
 
 pytestmark = [needs_browser, pytest.mark.browser]
 PIXELS = """
-    const canvas = arguments[0], data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-    return Array.from(data).filter((_, i) => i % 4 === 3).map((v) => v / 255);
+    const { width, height } = arguments[0], copy = new OffscreenCanvas(width, height).getContext("2d");
+    copy.drawImage(arguments[0], 0, 0);
+    return Array.from(copy.getImageData(0, 0, width, height).data).filter((_, i) => i % 4 === 3).map((v) => v / 255);
 """
 ONE_FRAME = "requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(arguments[0])));"
 ROUNDING = 0.5 / 255 + 1e-4  # of a canvas
@@ -99,7 +100,8 @@ def test_a_drag_the_keys_and_a_finger_decode_what_pytorch_decodes(driver, hosts)
     finger.pointer_action.move_to(pad, 10, 10).pointer_down().move_to(pad, -50, 20).pointer_up()
     finger.perform()
     touched = position(driver, host)
-    torch.testing.assert_close(touched - middle, scale * torch.tensor([-50.0, -20.0]), atol=float(scale[0]), rtol=0)
+    expected = scale * torch.tensor([-50.0, -20.0])
+    torch.testing.assert_close(touched - middle, expected, atol=2 * float(scale[0]), rtol=0)
     shows(driver, host, model, 0, touched)
 
 

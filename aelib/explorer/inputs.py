@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from aelib.data import ImageSet
 from aelib.explorer.export import frozen
 
-TAIL = 0.002  # the part of the codes that may lie outside of the window, at each of its sides
+TAIL = 0.01  # the part of the codes that may lie outside of the window, at each of its sides
 MARGIN = 1.08
 CHUNK = 1000
 SHIFT = 4  # pixels
