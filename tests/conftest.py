@@ -1,11 +1,14 @@
-"""What the tests share: small image sets that need no download."""
+"""What the tests share: small image sets that need no download, and a browser."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import browser
 import pytest
 import tiny_mnist
 import torch
+from selenium import webdriver
 
 from aelib.data import ImageSet
 
@@ -62,3 +65,9 @@ def tiny(cache: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("aelib.data.images.MNIST_ARRAYS", tiny_mnist.expected())
     monkeypatch.setattr("torchvision.datasets.MNIST.resources", tiny_mnist.resources())
     return cache
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One headless Chromium for all tests in a browser."""
+    yield from browser.chromium(tmp_path_factory.mktemp("profile"))

@@ -7,27 +7,18 @@ import json
 import os
 import pkgutil
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
+from browser import PHONE, WIDTH, complaints_of, needs_browser, prefer, requests_of, resize, wait_for
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.support.ui import WebDriverWait
 from set_address import ROOT, current_address, parts
 
 import aelib
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-browser = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="no Chromium with chromedriver: apt-get install chromium-driver"
-)
 LOADING = {
     "script": "src",
     "img": "src",
@@ -37,7 +28,6 @@ LOADING = {
     "audio": "src",
     "link": "href",
 }
-PHONE = 390  # CSS pixels
 
 
 @pytest.fixture(scope="session")
@@ -123,42 +113,6 @@ def test_each_chapter_ends_with_its_stamp(book: Path) -> None:
         assert stamp["commit"] in text
 
 
-@pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """Headless Chromium that can resolve no name and records what it asks for."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(BROWSER)
-    for flag in (
-        "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-component-update",
-        "disable-background-networking", "disable-sync", "disable-dev-shm-usage", "host-resolver-rules=MAP * ~NOTFOUND",
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=Service(DRIVER))
-    chrome.set_page_load_timeout(60)
-    chrome.get("about:blank")
-    chrome.get_log("performance")  # the browser's own first page is no concern of ours
-    yield chrome
-    chrome.quit()
-
-
-def resize(driver: webdriver.Chrome, width: int) -> None:
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-
-def wait_for(driver: webdriver.Chrome, script: str) -> Any:
-    """What the script returns, once it returns something true."""
-    return WebDriverWait(driver, 30, poll_frequency=0.05).until(lambda chrome: chrome.execute_script(script))
-
-
-def requests_of(driver: webdriver.Chrome) -> list[str]:
-    """The addresses asked for since the last call."""
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-
-
 ALL_MATH_IS_SET = """
     const sources = document.querySelectorAll('.math').length;
     return document.querySelectorAll('.math mjx-container').length >= sources;
@@ -167,10 +121,9 @@ IMAGES_WITHOUT_TEXT = """
     return [...document.querySelectorAll('article img')].filter(image => !image.alt.trim()).map(image => image.src);
 """
 BROKEN_IMAGES = "return [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src);"
-WIDTH = "return document.documentElement.scrollWidth;"
 
 
-@browser
+@needs_browser
 @pytest.mark.browser
 def test_every_page_works_from_disk_on_a_desk_and_on_a_phone(book: Path, driver: webdriver.Chrome) -> None:
     faults = []
@@ -184,13 +137,12 @@ def test_every_page_works_from_disk_on_a_desk_and_on_a_phone(book: Path, driver:
         resize(driver, PHONE)
         if (width := driver.execute_script(WIDTH)) > PHONE:
             faults.append((name, "wider than a phone", str(width)))
-        logged = (entry for entry in driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE"))
-        faults += [(name, "console", entry["message"]) for entry in logged]
-        faults += [(name, "asked for", url) for url in requests_of(driver) if not url.startswith(("file:", "data:"))]
+        faults += [(name, "console", message) for message in complaints_of(driver)]
+        faults += [(name, "asked for", url) for url in requests_of(driver)]
     assert not faults, "\n".join(map(" ".join, faults))
 
 
-@browser
+@needs_browser
 @pytest.mark.browser
 def test_math_is_drawn_by_the_books_own_mathjax(book: Path, driver: webdriver.Chrome) -> None:
     driver.get((book / "notation.html").as_uri())
@@ -198,7 +150,7 @@ def test_math_is_drawn_by_the_books_own_mathjax(book: Path, driver: webdriver.Ch
     assert driver.execute_script("return document.querySelectorAll('mjx-container').length") > 30
 
 
-@browser
+@needs_browser
 @pytest.mark.browser
 def test_search_finds_a_word_from_disk(book: Path, driver: webdriver.Chrome) -> None:
     driver.get((book / "search.html").as_uri() + "?q=unrolling")
@@ -206,14 +158,13 @@ def test_search_finds_a_word_from_disk(book: Path, driver: webdriver.Chrome) -> 
     assert any("notation.html" in url for url in found)
 
 
-@browser
+@needs_browser
 @pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_stands_out_from_the_page_and_figures_from_the_dark(
     book: Path, driver: webdriver.Chrome, theme: str
 ) -> None:
-    feature = {"name": "prefers-color-scheme", "value": theme}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    prefer(driver, theme)
     chapter = next((book / "notebooks").glob("*.html"))
     driver.get(chapter.as_uri())
     wait_for(driver, f"return document.documentElement.dataset.theme === '{theme}'")

@@ -14,7 +14,7 @@ from aelib import provenance
 
 PACKAGE = Path(aelib.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-BELOW = {"data", "nets", "likelihoods", "optimizers", "plots", "profiles", "provenance"}
+BELOW = {"data", "explorer", "nets", "likelihoods", "optimizers", "plots", "profiles", "provenance"}
 ABOVE = {"models", "metrics", "phases", "state", "training", "claims", "runs"}
 
 

@@ -1,0 +1,40 @@
+"""Two small trained models and a film of one, for the tests of explorers."""
+
+from functools import cache
+
+import torch
+from torch import nn
+
+from aelib import explorer
+from aelib.models.autoencoder import Autoencoder, CrossEntropy, EncoderDecoder
+from aelib.optimizers import adam
+from aelib.training import Phase, fit
+from conftest import blobs
+
+NASTY = '</script><img src=x onerror="alert(1)"> é & β'
+SMALL = blobs(120, 8)
+
+
+class Resized(EncoderDecoder):
+    """Every step that the dense network has not: resizing, both convolutions, batch normalization, tanh."""
+
+    def __init__(self) -> None:
+        encoder = nn.Sequential(
+            nn.Upsample(size=(6, 6), mode="bilinear"), nn.Conv2d(1, 5, 3, stride=2, padding=1), nn.BatchNorm2d(5),
+            nn.ReLU(), nn.Flatten(), nn.Linear(45, 2),
+        )  # fmt: skip
+        decoder = nn.Sequential(
+            nn.Linear(2, 48), nn.Tanh(), nn.Unflatten(1, (3, 4, 4)), nn.ConvTranspose2d(3, 6, 4, stride=2, padding=1),
+            nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 1, 3, padding=1),
+        )  # fmt: skip
+        super().__init__(encoder, decoder, (1, 8, 8))
+
+
+@cache
+def trained() -> tuple[dict[str, EncoderDecoder], list[explorer.Frame]]:
+    torch.manual_seed(0)
+    models = {NASTY: Autoencoder((64, 32, 2), nn.SiLU, (1, 8, 8)), "Resized": Resized()}
+    frames = [explorer.frame(models[NASTY], SMALL, "start")]
+    for model in models.values():
+        fit({"ae": model}, Phase(CrossEntropy(), adam(1e-2)), SMALL, epochs=20, batch_size=30)
+    return models, [*frames, explorer.frame(models[NASTY], SMALL, NASTY)]

@@ -1,0 +1,108 @@
+"""Explorers, in Python: rounded weights keep the bound, text is escaped, what cannot be shown is refused by name."""
+
+from collections.abc import Callable
+
+import ipywidgets
+import pytest
+import torch
+from page_models import NASTY, SMALL, trained
+from torch import Tensor, nn
+
+from aelib import explorer
+from aelib.explorer.export import BOUND, LIMIT, export_autoencoder, export_decoder
+from aelib.explorer.packing import to_json
+from aelib.models.autoencoder import Autoencoder, EncoderDecoder
+from aelib.models.convolutional import Convolutional, SuperResolution
+
+
+def lively(model: EncoderDecoder) -> tuple[EncoderDecoder, Callable[[int], Tensor]]:
+    """An untrained model whose pictures depend on the code as a trained one's do, and what draws codes for it."""
+    for layer in model.decoder:
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 2)
+            nn.init.normal_(layer.bias)
+    x = torch.rand(64, 1, 28, 28)
+    latent = model.train()(x).z.shape[1]  # the running statistics move
+    last = [layer for layer in model.decoder if hasattr(layer, "bias")][-1]
+    with torch.no_grad():
+        last.weight.mul_(6 / model.eval().decoder(3 * torch.randn(64, latent)).std())
+    return model, lambda n: 3 * torch.randn(n, latent)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Autoencoder((784, 256, 64, 2), nn.SiLU), Convolutional, SuperResolution],
+    ids=["dense", "conv", "SR"],
+)
+def test_rounded_weights_answer_as_pytorch_does(make):
+    torch.manual_seed(0)
+    model, codes = lively(make())
+    net = export_decoder(model, "model", codes, limit=2_000_000)
+    assert 0 < net.error <= BOUND
+    assert net.bytes == len(to_json(net.data))
+
+
+def test_a_tighter_bound_takes_more_bits():
+    torch.manual_seed(0)
+    model, codes = lively(Autoencoder((784, 64, 2), nn.SiLU))
+    net = export_decoder(model, "model", codes)
+    finer = export_decoder(model, "model", codes, bound=BOUND / 5)
+    assert finer.error <= BOUND / 5
+    assert finer.bits > net.bits
+    with pytest.raises(ValueError, match="With 16 bits a weight the output is still more than"):
+        export_decoder(model, "model", codes, bound=1e-7)
+
+
+def test_what_the_page_cannot_run_is_refused_by_name():
+    gelu = nn.Sequential(nn.Linear(2, 10), nn.Sequential(nn.GELU(), nn.Linear(10, 784)))
+    with pytest.raises(ValueError, match=r"cannot run mine\.decoder\.1\.0, GELU"):
+        export_decoder(gelu, "mine", lambda n: torch.rand(n, 2))
+    grouped = nn.Sequential(nn.Unflatten(1, (2, 1, 1)), nn.Conv2d(2, 4, 1, groups=2))
+    with pytest.raises(ValueError, match=r"Conv2d.*groups must be 1"):
+        export_decoder(grouped, "mine", lambda n: torch.rand(n, 2))
+
+    class Shifted(Autoencoder):
+        def decode(self, z: Tensor) -> Tensor:
+            return super().decode(z + 1)
+
+    with pytest.raises(ValueError, match=r"do not compute mine\.decode"):
+        export_decoder(Shifted((784, 20, 2)), "mine", lambda n: torch.rand(n, 2))
+
+
+def test_a_model_too_large_for_a_page_is_refused():
+    with pytest.raises(ValueError, match=rf"'Deep' would add \d+ kB .* limit of {LIMIT // 1000} kB"):
+        export_autoencoder(Autoencoder((784, 1000, 500, 250, 2)), "Deep", lambda n: torch.rand(n, 1, 28, 28))
+
+
+def test_arguments_that_make_no_explorer_are_refused():
+    with pytest.raises(ValueError, match="needs a model"):
+        explorer.plane({}, SMALL)
+    with pytest.raises(ValueError, match=r"codes of two numbers; those of 'Wide' have the shape \(120, 3\)"):
+        explorer.plane({"Wide": Autoencoder((64, 3), shape=(1, 8, 8))}, SMALL)
+    with pytest.raises(ValueError, match="labels run from 0 to 9; there are 2 classes"):
+        explorer.plane(trained()[0], SMALL, classes=["a", "b"])
+    with pytest.raises(ValueError, match="as many codes in each frame"):
+        explorer.film(trained()[1], SMALL[:7])
+
+
+def test_text_cannot_leave_its_element_and_the_same_model_makes_the_same_page():
+    models, _ = trained()
+    one, two = (explorer.plane(models, SMALL, classes=[NASTY, *"123456789"])._repr_html_() for _ in range(2))
+    assert one == two
+    assert one.isascii() or NASTY not in one
+    assert one.count("</script>") == 2  # the data and the module
+    assert "<img src=x" not in one
+
+
+def test_the_widget_shares_its_code_with_python():
+    pytest.importorskip("anywidget")
+    shown = explorer.plane(trained()[0], SMALL)
+    widget, seen = shown.widget(), []
+    assert tuple(widget.z) == pytest.approx(shown.z)
+    ipywidgets.interactive_output(lambda z: seen.append(z), {"z": widget})
+    widget.z = [0.5, -1]
+    assert seen[-1] == widget.value == [0.5, -1.0]
+    with pytest.raises(Exception, match="z has 2 numbers; it was given 3"):
+        widget.z = [1, 2, 3]
+    with pytest.raises(ValueError, match="film has none"):
+        explorer.film(trained()[1], SMALL).widget()
