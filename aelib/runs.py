@@ -1,7 +1,8 @@
 """Recorded runs: trained weights kept beside the results, for networks that a page has no time to train.
 
-A record is one safetensors file: the weights in half precision and, in its header, the history and where, when
-and how long it was trained. A page that loads one measures its numbers anew; only the training is spared.
+A record is one safetensors file: matrices and kernels in half precision, vectors as they are, and, in its header,
+the history and where, when and how long it was trained. A page that loads one measures its numbers anew; only the
+training is spared.
 """
 
 import json
@@ -58,7 +59,10 @@ def recorded(
 
 
 def _save(path: Path, model: nn.Module, history: pd.DataFrame) -> None:
-    tensors = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    # Vectors weigh little, and the variances that batch normalization keeps can be too large for half precision.
+    tensors = {k: v.half() if v.dtype == torch.float32 and v.ndim > 1 else v for k, v in model.state_dict().items()}
+    if lost := [k for k, v in tensors.items() if v.is_floating_point() and not v.isfinite().all()]:
+        raise FloatingPointError(f"The run is not recorded: {', '.join(lost)} would hold numbers that are not finite.")
     head = {
         "rows": history.to_dict("records"),
         "attrs": history.attrs,

@@ -82,3 +82,16 @@ def test_a_record_that_does_not_fit_is_named(cpu, small, tmp_path, monkeypatch):
     (tmp_path / "run.cpu.safetensors").write_bytes(b"damaged")
     with pytest.raises(ValueError, match="is no record of this Autoencoder"):
         recorded("run", model(), never, folder=tmp_path)
+
+
+def test_variances_too_large_for_half_precision_are_kept_and_lost_weights_are_refused(cpu, tmp_path, monkeypatch):
+    monkeypatch.setenv("AELIB_RECORD", "1")
+    history = pd.DataFrame({"epoch": [1]})
+    net, other = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    net[1].running_var.fill_(1e6)
+    recorded("wide", net, lambda: history, folder=tmp_path)
+    recorded("wide", other, never, folder=tmp_path)
+    assert other[1].running_var.tolist() == [1e6] * 3
+    net[0].weight.data.fill_(1e6)
+    with pytest.raises(FloatingPointError, match=r"0\.weight would hold numbers that are not finite"):
+        recorded("lost", net, lambda: history, folder=tmp_path)
