@@ -96,13 +96,12 @@ class Claims:
         self.chapter, self.folder, self.profile = chapter, folder, current_profile().name
         self.measured: list[Claim] = []
 
-    def add(self, claim: str, **values: object) -> Claim:
+    def add(self, claim: str, **values: object) -> None:
         """Add a claim; the keywords are the fields of :class:`Claim`. Adding the same one again is an error."""
         new = Claim(claim, **values, chapter=self.chapter, profile=self.profile)  # type: ignore[arg-type]
         if new.key in {c.key for c in self.measured}:
             raise ValueError(f"The claim {new.key} was added before in this run.")
         self.measured.append(new)
-        return new
 
     def save(self) -> None:
         """Write the record, unless the profile is ``smoke``, whose numbers mean nothing.

@@ -319,7 +319,7 @@ best = {}
 for name in NETWORKS:
     errors = {(label, rate): e for label in RATES if label.startswith(name) for rate, e in validated[label].items()}
     best[name] = min(errors, key=errors.get)
-print(best)
+print({name: f"{label}, peak rate {rate:g}" for name, (label, rate) in best.items()})
 our_runs = {
     (name, seed): train(name, f"ours-{rate:g}", seed, start=he_init, phases=ours(label, rate), batch_size=64)
     for name, (label, rate) in best.items()
@@ -386,7 +386,7 @@ for name, paper in {"Conv, published": 98.78, "Conv, ours": 98.78, "SR, ours": N
     )  # fmt: skip
 
 # %% [markdown]
-# Our schedule lowers Conv's reconstruction error by a quarter, and the classifier does not notice. A low squared error is a poor guide to a useful code:
+# Our schedule lowers Conv's reconstruction error by a third, and the classifier does not notice. A low squared error is a poor guide to a useful code:
 # most of the error is in pixels at the edges of strokes, and the class does not depend on those.
 #
 # The classifier itself has more to give. Its kernel $e^{-\gamma \lVert z - z' \rVert^2}$ has a width, and `gamma="scale"` is only a rule of thumb for it: one over the code's size times its variance.
@@ -529,7 +529,7 @@ claims
 # - Under one protocol Conv reconstructs best, SR next, Stacked last: reproduced, Conv and Stacked within 15 %.
 # - Most of Stacked's error is its random start: He's start takes more than half of it away.
 # - With a good start and one cycle, every network improves at the same number of epochs.
-# - The codes' use for classification differs by tenths of a percent. The reconstruction error does not predict it.
+# - The codes' use for classification differs by less than a percent. The reconstruction error does not predict it.
 #
 # ## Exercises
 #

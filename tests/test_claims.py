@@ -55,7 +55,8 @@ GIVEN = dict(dataset="MNIST test", metric="error", unit="per image", higher_is_b
 
 def test_a_record_survives_the_round_trip(cpu, tmp_path):
     claims = Claims("01_test", tmp_path)
-    added = claims.add("error", model="AE", **GIVEN, values=[2.0, 3.0], seeds=[0, 1], paper=3.0, paper_source="Table 1")
+    claims.add("error", model="AE", **GIVEN, values=[2.0, 3.0], seeds=[0, 1], paper=3.0, paper_source="Table 1")
+    (added,) = claims.measured
     claims.save()
     (read,) = load_all(tmp_path)
     assert read == added
