@@ -389,7 +389,7 @@ plots.lines(
 # %%
 torch.manual_seed(0)
 flat = he_init(Autoencoder((784, 256, 64, 2), nn.SiLU))
-few = data.test[: profile(smoke=100, cpu=600, gpu=600)]
+few = data.test[: profile(smoke=100, cpu=500, gpu=500)]
 frames = [explorer.frame(flat, few, "before training")]
 fit(
     {"ae": flat}, Phase(SquaredError(), adamw(4e-3), one_cycle()), data.train, batch_size=256,
@@ -413,7 +413,7 @@ figure
 # - Go to the rim, far from all digits. PCA's images fade into negatives of each other there; what does the autoencoder make up?
 
 # %%
-explorer.plane({"Autoencoder": flat, "PCA": pca_2}, few)
+explorer.plane({"Autoencoder": flat, "PCA": pca_2}, few, thumbnails=200)
 
 # %% [markdown]
 # How did the arms come about? Move through the epochs. The largest changes come first: within an epoch or two the digits' places are settled, and the rest is refinement.

@@ -6,12 +6,14 @@
     python scripts/execute.py --sync            no execution: take over edited prose, keep outputs
 
 A chapter is written only when it ran through and its outputs are clean: no error, nothing on stderr, no path of
-this machine, at most 1.5 MB. What ran, where and when is stamped into the notebook's metadata under "aelib".
+this machine, at most 1.5 MB. What ran but is not clean is kept for a look as NN_name.refused. What ran, where and when is stamped into the notebook's metadata under "aelib".
 """
 
 import argparse
+import base64
 import copy
 import hashlib
+import io
 import os
 import re
 import sys
@@ -27,6 +29,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
+from PIL import Image
 from tqdm import tqdm
 
 from aelib.profiles import NAMES
@@ -106,6 +109,19 @@ def drop_unreadable(notebook: NotebookNode) -> None:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
     notebook.metadata.pop("widgets", None)
+
+
+def shrink_images(notebook: NotebookNode) -> None:
+    """Store each figure in 256 colors of its own: it looks the same and is a third as large."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "image/png" in data:
+                smaller = io.BytesIO()
+                image = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+                image.quantize(256, dither=Image.Dither.NONE).save(smaller, "PNG", optimize=True)
+                packed = base64.b64encode(smaller.getvalue()).decode()
+                data["image/png"] = min(packed, data["image/png"], key=len)
 
 
 def problems(notebook: NotebookNode) -> list[str]:
@@ -189,9 +205,9 @@ def run(source: Path, profile: str, minutes: float) -> list[str]:
     drop_unreadable(notebook)
     notebook.metadata = copy.deepcopy(read_source(source).metadata)  # a kernel adds its own
     notebook.metadata["aelib"] = stamp(profile, seconds)
+    shrink_images(notebook)
     found = problems(notebook)
-    if not found:
-        write(notebook, source.with_suffix(".ipynb"))
+    write(notebook, source.with_suffix(".refused" if found else ".ipynb"))  # minutes of work are not thrown away
     return found
 
 
