@@ -6,7 +6,8 @@
     python scripts/execute.py --sync            no execution: take over edited prose, keep outputs
 
 A chapter is written only when it ran through and its outputs are clean: no error, nothing on stderr, no path of
-this machine, at most 1.5 MB. What ran but is not clean is kept for a look as NN_name.refused. What ran, where and when is stamped into the notebook's metadata under "aelib".
+this machine, at most 1.5 MB. What ran but is not clean is kept for a look, as NN_name.refused. What ran, where and
+when is stamped into the notebook's metadata under "aelib".
 """
 
 import argparse

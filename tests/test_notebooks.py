@@ -1,5 +1,7 @@
 """Chapters as files: source and executed notebook agree, outputs are clean, and the script that makes them is right."""
 
+import base64
+import io
 import json
 import statistics
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image, ImageChops
 
 SOURCES = sorted(execute.NOTEBOOKS.glob("*.py"))
 chapter = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -163,3 +166,17 @@ def test_ids_do_not_change_from_run_to_run(made: Path) -> None:
 def test_an_unknown_chapter_is_refused(made: Path) -> None:
     with pytest.raises(SystemExit, match=r"No chapter starts with 42\. There are: 99_tiny\."):
         execute.chapters(["42"])
+
+
+def test_figures_shrink_and_look_the_same() -> None:
+    ramp = Image.linear_gradient("L").resize((400, 300)).convert("RGBA")
+    file = io.BytesIO()
+    ramp.save(file, "PNG", compress_level=0)
+    output = new_output("display_data", {"image/png": base64.b64encode(file.getvalue()).decode()})
+    notebook = new_notebook(cells=[new_code_cell("a", outputs=[output])])
+    before = len(output.data["image/png"])
+    execute.shrink_images(notebook)
+    after = notebook.cells[0].outputs[0].data["image/png"]
+    assert len(after) < before / 3
+    shown = Image.open(io.BytesIO(base64.b64decode(after))).convert("L")
+    assert ImageChops.difference(shown, ramp.convert("L")).getextrema()[1] <= 2
