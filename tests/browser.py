@@ -33,8 +33,6 @@ def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     chrome = webdriver.Chrome(options=options, service=Service(DRIVER))
     chrome.set_page_load_timeout(60)
-    chrome.get("about:blank")
-    chrome.get_log("performance")  # the browser's own first page is no concern of ours
     yield chrome
     chrome.quit()
 

@@ -68,6 +68,16 @@ def tiny(cache: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """One headless Chromium for all tests in a browser."""
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One headless browser for all tests."""
     yield from browser.chromium(tmp_path_factory.mktemp("profile"))
+
+
+@pytest.fixture
+def driver(chrome: webdriver.Chrome) -> webdriver.Chrome:
+    """The browser as if just opened: what earlier tests emulated, asked for and were told is forgotten."""
+    chrome.get("about:blank")
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    for kind in ("browser", "performance"):
+        chrome.get_log(kind)
+    return chrome
