@@ -190,7 +190,7 @@ torch.testing.assert_close(rbm.hidden_bias.grad, -dc)
 # %% [markdown]
 # Now the first layer, on the real digits: batches of 100, learning rate 0.1, momentum 0.5 and then 0.9, a little weight decay. What does a hidden unit come to look for?
 
-# %% mystnb={"figure": {"caption": "Weights of 30 hidden units of the first RBM. Red raises the unit, blue lowers it. Most are small strokes and spots at one place: parts that many digits share.", "name": "fig-01-filters"}, "image": {"alt": "Three rows of ten small images with localized red and blue patches."}}
+# %% mystnb={"figure": {"caption": "Weights of 30 hidden units of the first RBM. Red raises the unit, blue lowers it. Many have become small strokes and spots at one place, parts that many digits share; others are still noise after four epochs.", "name": "fig-01-filters"}, "image": {"alt": "Three rows of ten small images with localized red and blue patches."}}
 torch.manual_seed(0)
 first = RBM(784, 1000)
 contrastive = Phase(

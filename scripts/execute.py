@@ -14,7 +14,6 @@ import argparse
 import base64
 import copy
 import hashlib
-import io
 import os
 import re
 import sys
@@ -30,9 +29,9 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
-from PIL import Image
 from tqdm import tqdm
 
+from aelib.plots import fewer_colors
 from aelib.profiles import NAMES
 from aelib.provenance import commit, hardware, today
 
@@ -118,11 +117,7 @@ def shrink_images(notebook: NotebookNode) -> None:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "image/png" in data:
-                smaller = io.BytesIO()
-                image = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
-                image.quantize(256, dither=Image.Dither.NONE).save(smaller, "PNG", optimize=True)
-                packed = base64.b64encode(smaller.getvalue()).decode()
-                data["image/png"] = min(packed, data["image/png"], key=len)
+                data["image/png"] = base64.b64encode(fewer_colors(base64.b64decode(data["image/png"]))).decode()
 
 
 def problems(notebook: NotebookNode) -> list[str]:

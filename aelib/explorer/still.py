@@ -5,10 +5,10 @@ from io import BytesIO
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
+
+from aelib.plots import fewer_colors, image_rows
 
 SHADES = 32  # colors of the palette: a third of the bytes
 
@@ -30,26 +30,13 @@ def planes(
     return _png(figure)
 
 
-def pairs(rows: Mapping[str, Tensor]) -> bytes:
+def rows(images: Mapping[str, Tensor]) -> bytes:
     """Images (N, C, H, W) in [0, 1], a row for each label."""
-    n = max(map(len, rows.values()))
-    figure, axes = plt.subplots(len(rows), n, figsize=(0.7 * n + 1, 0.75 * len(rows)), squeeze=False)
-    for line, (name, images) in zip(axes, rows.items(), strict=True):
-        line[0].text(-0.2, 0.5, name, transform=line[0].transAxes, ha="right", va="center", parse_math=False)
-        for axis, image in zip(line, images, strict=False):
-            _show(axis, image)
-        for axis in line:
-            axis.set_axis_off()
-    return _png(figure)
-
-
-def _show(axis: Axes, image: Tensor) -> None:
-    axis.imshow(image.movedim(0, -1).squeeze(-1).numpy(), cmap="gray_r", vmin=0, vmax=1)
+    return _png(image_rows(images))
 
 
 def _png(figure: Figure) -> bytes:
-    drawn, reduced = BytesIO(), BytesIO()
+    drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=80, facecolor="white")
     plt.close(figure)
-    Image.open(drawn).convert("RGB").quantize(SHADES, dither=Image.Dither.NONE).save(reduced, "png", optimize=True)
-    return reduced.getvalue()
+    return fewer_colors(drawn.getvalue(), SHADES)

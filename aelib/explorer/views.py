@@ -99,7 +99,7 @@ def draw(
     alt = f"{len(examples)} {noun}s above what {_and(list(named))} make of them."
     rows = {"drawn": x[examples]} | {name: decode(model, codes[name][examples]) for name, model in named.items()}
     z = codes[nets[0]["name"]][examples[0]]
-    return Explorer("draw", data, alt, still.pairs(rows), tuple(z.tolist()))
+    return Explorer("draw", data, alt, still.rows(rows), tuple(z.tolist()))
 
 
 class Frame(NamedTuple):
@@ -157,9 +157,9 @@ def film(
         "noun": noun,
     }  # fmt: skip
     first, last = frames[0], frames[-1]
-    alt = f"{noun.capitalize()}s and their reconstructions at {first.label} and at {last.label}."
+    alt = f"{noun.capitalize()}s and their reconstructions, first {first.label}, last {last.label}."
     rows = {f.label: f.images.float() / 255 for f in (first, last)}
-    return Explorer("film", data, alt, still.pairs({"original": images[:FOLLOWED].images().cpu(), **rows}))
+    return Explorer("film", data, alt, still.rows({"original": images[:FOLLOWED].images().cpu(), **rows}))
 
 
 def _and(names: Sequence[str]) -> str:

@@ -2,8 +2,9 @@
 
 from aelib.plots.architecture import architecture
 from aelib.plots.curves import histogram, learning_curves, lines, trade_off
-from aelib.plots.images import filters, image_grid, reconstruction_rows
+from aelib.plots.images import filters, image_grid, image_rows, reconstruction_rows
 from aelib.plots.latent import latent_scatter
+from aelib.plots.png import fewer_colors
 from aelib.plots.style import COLORS, DIGITS, color_of
 
 __all__ = [
@@ -11,9 +12,11 @@ __all__ = [
     "DIGITS",
     "architecture",
     "color_of",
+    "fewer_colors",
     "filters",
     "histogram",
     "image_grid",
+    "image_rows",
     "latent_scatter",
     "learning_curves",
     "lines",

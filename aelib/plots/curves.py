@@ -7,6 +7,7 @@ import pandas as pd
 import seaborn as sns
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from aelib.plots.style import color_of, finish
@@ -36,6 +37,7 @@ def learning_curves(
                 name = label if split == "train" else f"{label}, validation"
                 axis.plot(part.epoch, part.value * scale, style, color=color, label=name, marker=".")
     axis.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     return finish(figure)
 
@@ -53,12 +55,22 @@ def lines(
         axis.plot(list(xs), list(ys), marker="o", color=color_of(label, i), label=label)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log_y else "linear")
     if log_x:
-        ticks = sorted({x for xs, _ in curves.values() for x in xs})
+        ticks = _apart(sorted({x for xs, _ in curves.values() for x in xs}))
         axis.set_xscale("log")
         axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
         axis.xaxis.minorticks_off()
     axis.legend()
     return finish(figure)
+
+
+def _apart(ticks: Sequence[float]) -> list[float]:
+    """Without those whose labels would run into the one before, on a logarithmic axis over all of them."""
+    least = (ticks[-1] / ticks[0]) ** (1 / 16)
+    kept = list(ticks[:1])
+    for tick in ticks[1:]:
+        if tick >= kept[-1] * least:
+            kept.append(tick)
+    return kept
 
 
 def histogram(values: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> Figure:
@@ -77,9 +89,11 @@ def trade_off(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: st
     figure, axis = plt.subplots(figsize=(6.2, 3.8))
     variants = list(dict.fromkeys(label.partition(", ")[2] for label in points))
     for i, (label, (x, y)) in enumerate(points.items()):
-        marker = "osD^v"[variants.index(label.partition(", ")[2]) % 5]
-        axis.scatter(x, y, s=60, marker=marker, color=color_of(label, i))
-        axis.annotate(label, (x, y), xytext=(7, 3), textcoords="offset points", fontsize=8)
+        variant = variants.index(label.partition(", ")[2])
+        axis.scatter(x, y, s=60, marker="osD^v"[variant % 5], color=color_of(label, i))
+        # Variants of one model lie above each other: labels on two sides keep apart.
+        offset, side = ((7, 3), "left") if variant % 2 == 0 else ((-7, -9), "right")
+        axis.annotate(label, (x, y), xytext=offset, textcoords="offset points", fontsize=8, ha=side)
     axis.set(xlabel=xlabel, ylabel=ylabel, xscale="log", yscale="log")
     axis.margins(x=0.25, y=0.15)
     return finish(figure)

@@ -11,7 +11,7 @@ from aelib.plots.style import finish
 
 
 def image_grid(images: Tensor, columns: int = 10, titles: Sequence[str] = ()) -> Figure:
-    """Images of shape (N, 1, H, W), in [0, 1], row by row."""
+    """Images of shape (N, C, H, W), in [0, 1], row by row."""
     _check_images(images)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
@@ -25,23 +25,34 @@ def image_grid(images: Tensor, columns: int = 10, titles: Sequence[str] = ()) ->
     return finish(figure)
 
 
+def image_rows(rows: Mapping[str, Tensor], titles: Mapping[str, Sequence[str]] | None = None) -> Figure:
+    """Images of shape (N, C, H, W), in [0, 1], a row for each label; *titles* stand above a label's images."""
+    n = max(map(len, rows.values()))
+    figure, axes = plt.subplots(len(rows), n, figsize=(0.85 * n + 0.9, 0.95 * len(rows)), squeeze=False)
+    for line, (label, images) in zip(axes, rows.items(), strict=True):
+        _check_images(images)
+        above = (titles or {}).get(label, [""] * n)
+        for axis, image, title in zip(line, images, above, strict=True):
+            _show(axis, image, title)
+        line[0].text(
+            -0.25, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9, parse_math=False
+        )
+    return finish(figure)
+
+
 def reconstruction_rows(originals: Tensor, rows: Mapping[str, Tensor], errors: bool = True) -> Figure:
-    """Originals over each model's reconstructions, with the squared error of each image under it.
+    """Originals over each model's reconstructions, with the squared error of each image above it.
 
     Args:
-        originals: shape (N, 1, H, W).
+        originals: shape (N, C, H, W).
         rows: label to reconstructions of that shape.
         errors: whether to print the squared error, summed over pixels, above each reconstruction.
     """
-    _check_images(originals)
-    n = len(originals)
-    figure, axes = plt.subplots(1 + len(rows), n, figsize=(0.85 * n + 0.9, 0.95 * (1 + len(rows))), squeeze=False)
-    for line, (label, images) in zip(axes, {"original": originals, **rows}.items(), strict=True):
-        for axis, image, original in zip(line, images, originals, strict=True):
-            error = (image - original).square().sum().item()
-            _show(axis, image, f"{error:.1f}" if errors and label != "original" else "")
-        line[0].text(-0.25, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
-    return finish(figure)
+    above = {
+        label: [f"{error:.1f}" for error in (images - originals).square().flatten(1).sum(1).tolist()]
+        for label, images in rows.items()
+    }
+    return image_rows({"original": originals, **rows}, above if errors else None)
 
 
 def filters(weights: Tensor, shape: tuple[int, int], columns: int = 10) -> Figure:
@@ -60,11 +71,14 @@ def filters(weights: Tensor, shape: tuple[int, int], columns: int = 10) -> Figur
 def _show(axis: Axes, image: Tensor, title: str = "", signed: bool = False) -> None:
     limit = float(image.abs().max()) or 1.0
     low, high, colors = (-limit, limit, "RdBu_r") if signed else (0.0, 1.0, "gray")
-    axis.imshow(image.squeeze().numpy(), cmap=colors, vmin=low, vmax=high)
+    pixels = image.movedim(0, -1).squeeze(-1) if image.ndim == 3 else image
+    axis.imshow(pixels.numpy(), cmap=colors, vmin=low, vmax=high)
     axis.set_title(title, fontsize=8)
     axis.set_axis_off()
 
 
 def _check_images(images: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1] != 1 or len(images) == 0:
-        raise ValueError(f"The plot takes images of shape (N, 1, H, W), at least one; it got {tuple(images.shape)}.")
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
+        raise ValueError(
+            f"The plot takes gray or colored images (N, 1 or 3, H, W), at least one; it got {tuple(images.shape)}."
+        )
