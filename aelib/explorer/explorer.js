@@ -862,7 +862,7 @@ async function film(ui, data) {
 // ── Start ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const STYLE = `
-:host { display: block; position: relative; max-width: 60rem; line-height: 1.4; }
+:host { display: block; position: relative; max-width: 60rem; margin-bottom: 1.2rem; line-height: 1.4; }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
 h4 { margin: 0 0 .3rem; font-size: 1em; font-weight: 600; }
