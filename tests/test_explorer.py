@@ -85,6 +85,28 @@ def test_arguments_that_make_no_explorer_are_refused():
         explorer.film(trained()[1], SMALL[:7])
 
 
+def test_a_traversal_needs_a_model_for_each_combination_and_a_kl_for_each_number():
+    one, two = trained()[0].values()
+    grid, kl = {(1, 0): one, (1, 1): two, (4, 0): two}, {(1, 0): [1, 2], (1, 1): [1, 2], (4, 0): [1, 2]}
+    with pytest.raises(ValueError, match=r"β and seed needs a model and its kl; missing: \[\(4, 1\)\]"):
+        explorer.traversal(grid, SMALL[:2], kl, controls=("β", "seed"))
+    with pytest.raises(ValueError, match="the key 'a' has 1 parts"):
+        explorer.traversal({"a": one}, SMALL[:2], {"a": [1, 2]}, controls=("β", "seed"))
+    with pytest.raises(ValueError, match="too many or too few"):
+        explorer.traversal(one, SMALL[:2], [1, 2, 3])
+    with pytest.raises(ValueError, match="starts from an image"):
+        explorer.traversal(one, SMALL[:0], [1, 2])
+    shown = explorer.traversal(one, SMALL[:2], [1, 2])
+    assert shown.data["models"][0]["order"] == [1, 0]
+    assert shown.widget().z == pytest.approx(list(shown.z))
+
+
+def test_a_way_between_texts_has_two_or_more():
+    with pytest.raises(ValueError, match="two texts or more"):
+        explorer.texts([["alone"]])
+    assert NASTY not in explorer.texts([["a", NASTY]])._repr_html_()
+
+
 def test_text_cannot_leave_its_element_and_the_same_model_makes_the_same_page():
     models, _ = trained()
     one, two = (explorer.plane(models, SMALL, classes=[NASTY, *"123456789"])._repr_html_() for _ in range(2))

@@ -27,15 +27,25 @@ PIXELS = """
     copy.drawImage(arguments[0], 0, 0);
     return Array.from(copy.getImageData(0, 0, width, height).data).filter((_, i) => i % 4 === 3).map((v) => v / 255);
 """
+DENSE, RESIZED = trained()[0].values()
+GRID = {(1, "a"): DENSE, (1, "b"): RESIZED, (4, "a"): RESIZED, (4, "b"): DENSE}
+KL = {key: [0.5, 2.0] for key in GRID}
+SCORES = {key: {"MIG": key[0] / 10} for key in GRID}
 ONE_FRAME = "requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(arguments[0])));"
 ROUNDING = 0.5 / 255 + 1e-4  # of a canvas
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A plane, a sheet and a film on one page, each below the fold of the one before."""
+    """All kinds on one page, each below the fold of the one before."""
     models, frames = trained()
-    made = [explorer.plane(models, SMALL), explorer.draw(models, SMALL), explorer.film(frames, SMALL)]
+    made = [
+        explorer.plane(models, SMALL),
+        explorer.draw(models, SMALL),
+        explorer.film(frames, SMALL),
+        explorer.traversal(GRID, SMALL[:3], KL, controls=("β", NASTY), scores=SCORES),
+        explorer.texts([["a cat", NASTY, "a dog"], ["one", "two"]]),
+    ]
     path = tmp_path_factory.mktemp("explorers") / "page.html"
     gap = '<div style="height: 1500px">a chapter</div>'
     html = gap.join(one._repr_html_() for one in made)
@@ -45,7 +55,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hosts(driver: Chrome, page: Path) -> Iterator[list[WebElement]]:
-    """The three elements, at the width of a desk; afterwards nothing has been asked for or complained of."""
+    """The elements, at the width of a desk; afterwards nothing has been asked for or complained of."""
     resize(driver, 1200)
     driver.get(page.as_uri())
     yield driver.find_elements(By.TAG_NAME, "aelib-explorer")
@@ -139,6 +149,43 @@ def test_an_explorer_starts_in_view_and_a_film_ends_as_trained(driver, hosts):
     driver.execute_async_script(ONE_FRAME)
     pixels = driver.execute_script(PIXELS, inside(host, ".line:last-child canvas")[0])
     torch.testing.assert_close(torch.tensor(pixels), frame.images[0].flatten() / 255, rtol=0, atol=ROUNDING)
+
+
+def test_a_slider_changes_one_number_and_a_button_the_model(driver, hosts):
+    host = started(driver, hosts[3])
+    code = DENSE.encode(SMALL[:1].images())[0].detach()
+    torch.testing.assert_close(position(driver, host), code, rtol=0, atol=1e-3)
+    assert [one.accessible_name for one in inside(host, "input")] == ["z2", "z1"]  # the more telling one first
+    inside(host, "input")[0].send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    moved = position(driver, host)
+    reach = max(3.0, *(model.encode(SMALL[:3].images()).abs().max().item() for model in (DENSE, RESIZED)))
+    torch.testing.assert_close(moved, torch.tensor([code[0], 0.05 - reach]), rtol=0, atol=1e-3)
+    shows(driver, host, DENSE, 0, moved)
+    assert "0.10" in inside(host, ".scores")[0].text
+
+    next(one for one in inside(host, "button") if one.text == "4").click()
+    wait_for(driver, "return arguments[0].view.chosen === arguments[1]", host, f"β 4, {NASTY} a")
+    code = RESIZED.encode(SMALL[:1].images())[0].detach()
+    torch.testing.assert_close(position(driver, host), code, rtol=0, atol=1e-3)
+    shows(driver, host, RESIZED, 0, position(driver, host))
+    assert "0.40" in inside(host, ".scores")[0].text
+
+
+def test_a_sweep_comes_back(driver, hosts):
+    host = started(driver, hosts[3])
+    home = position(driver, host)
+    inside(host, "button[aria-label='Sweep z2']")[0].click()
+    wait_for(driver, "return Math.abs(arguments[0].view.z[1] - arguments[1]) > 0.5", host, home[1].item())
+    wait_for(driver, "return arguments[0].view.z[1] === arguments[1]", host, home[1].item())
+    assert position(driver, host)[0] == home[0]
+
+
+def test_a_slider_moves_along_texts(driver, hosts):
+    host = started(driver, hosts[4])
+    inside(host, "input")[0].send_keys(Keys.ARROW_RIGHT)
+    assert [one.text for one in inside(host, "li[aria-current=step]")] == [NASTY]
+    next(one for one in inside(host, "button") if one.text == "2").click()
+    assert [one.text for one in inside(host, "li")] == ["one", "two"]
 
 
 def test_explorers_fit_a_phone(driver, hosts):

@@ -859,6 +859,154 @@ async function film(ui, data) {
   };
 }
 
+// ── View 4: one number of the code at a time ────────────────────────────────────────────────────────────────────────
+
+const SWEEP_MS = 3000;  // there and back
+
+async function traversal(ui, data) {
+  const images = await unpackImages(data.images), { reach } = data, d = data.models[0].kl.length;
+  const picked = data.models[0].keys.slice();  // a value for each control
+  const opened = new Map();
+  const open = (entry) => {
+    if (!opened.has(entry)) opened.set(entry, Promise.all([network(entry.decoder), unpackCodes(entry.codes)]));
+    return opened.get(entry);
+  };
+  let [entry] = data.models, [decode, codes] = await open(entry);
+  let image = 0, active = entry.order[0], sweeping = 0, rows = [];
+  const z = new Float32Array(d);
+
+  const shape = entry.decoder.shape, most = Math.max(...data.models.flatMap((one) => one.kl), 1e-9);
+  const decoded = picture(ui, shape, "decoded"), original = picture(ui, images.shape, "closest");
+  const strip = Array.from({ length: STRIP }, () => el("canvas", { className: "picture" }));
+  const strips = el("div", { className: "strip", role: "img" }, ...strip), words = el("p", { className: "note" });
+  const sliders = el("div", { className: "sliders" }), scores = el("dl", { className: "scores" });
+
+  const render = onceAFrame(() => {
+    decoded.show(decode(z), "decoded", { label: `Picture decoded by ${entry.name}` });
+    original.show(images.at(image), `${data.noun} it starts from`);
+    rows.forEach(({ i, input, value }) => {
+      input.value = z[i];
+      value.textContent = number(z[i]);
+    });
+    const moved = z.slice();
+    strip.forEach((canvas, k) => {
+      moved[active] = reach * ((2 * k) / (STRIP - 1) - 1);
+      paint(canvas, decode(moved), shape, ui.colors);
+    });
+    words.textContent = `z${active + 1} alone, from ${number(-reach, 1)} to ${number(reach, 1)}; a click on a name sweeps it`;
+    strips.setAttribute("aria-label", `${STRIP} pictures: ${words.textContent}`);
+    ui.changed();
+  });
+
+  function stop() {
+    cancelAnimationFrame(sweeping);
+    sweeping = 0;
+  }
+  function sweep(i) {
+    stop();
+    active = i;
+    const home = z[i];
+    let since = null;
+    const tick = (time) => {
+      since ??= time;
+      const part = (time - since) / SWEEP_MS;
+      z[i] = part < 1 ? reach * Math.sin(2 * Math.PI * part) : home;
+      render();
+      sweeping = part < 1 ? requestAnimationFrame(tick) : 0;
+    };
+    if (calm()) render();  // the pictures in a row show the same without motion
+    else sweeping = requestAnimationFrame(tick);
+  }
+
+  // The sliders of a model, the number that tells most about an image first.
+  function list() {
+    rows = entry.order.map((i) => {
+      const input = el("input", { type: "range", min: -reach, max: reach, step: 0.05, "aria-label": `z${i + 1}` });
+      input.addEventListener("input", () => { stop(); active = i; z[i] = Number(input.value); render(); });
+      const share = el("i", { className: "share" }), value = el("output");
+      share.style.width = `${(100 * entry.kl[i]) / most}%`;
+      const told = `${number(entry.kl[i])} nats`;
+      const node = el("div", { className: "slider" }, button(`z${i + 1}`, () => sweep(i), { "aria-label": `Sweep z${i + 1}` }),
+        input, value, el("span", { className: "told", title: "how much this number tells about an image" }, told, share));
+      return { i, input, value, node };
+    });
+    sliders.replaceChildren(...rows.map((row) => row.node));
+    scores.replaceChildren(...Object.entries(entry.scores).map(([name, value]) => (
+      el("div", {}, el("dt", { textContent: name }), el("dd", { textContent: number(value) })))));
+  }
+  const load = (k) => {
+    stop();
+    image = k;
+    z.set(codes.subarray(k * d, (k + 1) * d));
+    render();
+  };
+  async function choose(control, value) {
+    picked[control] = value;
+    stop();
+    entry = data.models.find((one) => one.keys.every((key, i) => key === picked[i]));
+    const chosen = entry;
+    const ready = await open(entry);
+    if (chosen !== entry) return;  // another one was picked meanwhile
+    [decode, codes] = ready;
+    [active] = entry.order;
+    list();
+    load(image);
+  }
+  const values = (control) => [...new Set(data.models.map((one) => one.keys[control]))];
+  const controls = data.controls.map((name, control) => (
+    el("span", { className: "control" }, `${name} `,
+      choice(name, values(control).map((value) => [value, value]), (value) => choose(control, value)))));
+
+  const examples = Array.from({ length: images.count }, (_, k) => {
+    const canvas = el("canvas", { className: "picture" });
+    const node = button("", () => load(k), { className: "example", "aria-label": `Start from ${data.noun} ${k + 1}` });
+    node.append(canvas);
+    return { k, canvas, node };
+  });
+  ui.root.append(
+    el("div", { className: "bar" }, ...(data.models.length > 1 ? controls : [])), scores,
+    el("div", { className: "drawing" },
+      el("section", { className: "tools", "aria-label": "Picture" },
+        el("div", { className: "aside" }, decoded.node, original.node),
+        el("div", { className: "examples", role: "group", "aria-label": `${data.noun}s to start from` },
+          ...examples.map((one) => one.node))),
+      el("section", { "aria-label": "The code" }, sliders, words, strips)));
+  list();
+  load(0);
+  return {
+    get z() { return Array.from(z); },
+    set z(to) { stop(); z.set(to); render(); },
+    say: () => `z${active + 1} = ${number(z[active])}`,
+    decode: (code) => decode(Float32Array.from(code)).slice(),
+    get chosen() { return entry.name; },
+    redraw() {
+      examples.forEach((one) => paint(one.canvas, images.at(one.k), images.shape, ui.colors));
+      render();
+    },
+  };
+}
+
+// ── View 5: texts between two texts ─────────────────────────────────────────────────────────────────────────────────
+
+async function texts(ui, data) {
+  let path = data.paths[0], step = 0;
+  const slider = el("input", { type: "range", min: 0, step: 1, className: "scrubber", "aria-label": "Step along the way" });
+  const lines = el("ol", { className: "texts" });
+  const show = () => {
+    slider.max = path.length - 1;
+    slider.value = step;
+    slider.setAttribute("aria-valuetext", path[step]);
+    lines.replaceChildren(...path.map((text, i) => (
+      el("li", { textContent: text || "(empty)", "aria-current": i === step ? "step" : "false" }))));
+    ui.changed();
+  };
+  slider.addEventListener("input", () => { step = Number(slider.value); show(); });
+  const which = choice("Which two", data.paths.map((one, k) => [k, `${k + 1}`]), (k) => { path = data.paths[k]; step = 0; show(); });
+  ui.root.append(el("div", { className: "bar" }, ...(data.paths.length > 1 ? ["Pair ", which] : []), slider), lines);
+  show();
+  return { z: [], say: () => path[step], redraw() {}, get text() { return path[step]; } };
+}
+
 // ── Start ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const STYLE = `
@@ -912,6 +1060,19 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .pair { display: flex; gap: .6rem; }
 .pair > * { flex: 1 1 0; min-width: 0; max-width: 10rem; }
 .bars { width: 100%; height: 3.5rem; }
+.control { display: inline-flex; align-items: center; gap: .4rem; }
+.sliders { display: grid; gap: .15rem; }
+.slider { display: grid; grid-template-columns: 3.2rem minmax(0, 1fr) 3rem 5.5rem; align-items: center; gap: .6rem; font-size: .85rem; }
+.slider output { text-align: right; font-variant-numeric: tabular-nums; }
+.told { font-size: .8rem; opacity: .85; }
+.share { display: block; height: 3px; background: var(--accent); }
+.scores { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: 0 0 .6rem; font-size: .85rem; }
+.scores div { display: flex; gap: .4rem; }
+.scores dt { opacity: .85; }
+.scores dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; }
+.texts { margin: .4rem 0 0; padding-left: 2.2rem; }
+.texts li { padding: .1rem .4rem; opacity: .6; border-left: 3px solid transparent; overflow-wrap: anywhere; }
+.texts [aria-current=step] { opacity: 1; border-color: var(--accent); background: var(--faint); }
 .scrubber { flex: 1 1 10rem; min-width: 6rem; }
 .now { min-width: 5rem; font-variant-numeric: tabular-nums; }
 .line { flex: 1 1 100%; }
@@ -923,7 +1084,7 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .frame { container-type: inline-size; }
 `;
 
-const VIEWS = { plane, draw, film };
+const VIEWS = { plane, draw, film, traversal, texts };
 
 // Builds the explorer inside `host`; `changed` is told of every new position.
 async function start(host, data, changed = () => {}) {
@@ -971,7 +1132,7 @@ async function render({ model, el: place }) {
     model.save_changes();
   });
   const follow = () => { if (String(view.z) !== String(model.get("z"))) view.z = model.get("z"); };
-  if (model.get("data").view === "plane") {
+  if (Object.getOwnPropertyDescriptor(view, "z").set) {
     follow();
     model.on("change:z", follow);
   }

@@ -35,6 +35,14 @@ def rows(images: Mapping[str, Tensor]) -> bytes:
     return _png(image_rows(images))
 
 
+def text(lines: Sequence[str]) -> bytes:
+    """Lines of text below one another."""
+    figure = plt.figure(figsize=(7, 0.3 * len(lines) + 0.2))
+    for i, line in enumerate(lines):
+        figure.text(0.02, 1 - (i + 0.5) / len(lines), line, va="center", fontsize=9, parse_math=False)
+    return _png(figure)
+
+
 def _png(figure: Figure) -> bytes:
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=80, facecolor="white")
