@@ -185,7 +185,7 @@ def _row(c: Claim, here: Claim | None) -> str:
     bound = "" if c.target is None else ("≥ " if c.higher_is_better else "≤ ")
     target = f"{bound}{number(c.target)}"
     if c.tolerance is not None:
-        target = f"paper ± {c.tolerance:.0%}"
+        target = f"paper ± {100 * c.tolerance:g} %"
     seconds = f", {c.seconds:.0f} s" if c.seconds is not None else ""
     how = f"{c.protocol} {c.hardware}{seconds}, {c.date}, commit {c.commit or 'unknown'}, profile {c.profile}."
     own = f"; this page: {number(here.ours)}" if here is not None and here.seeds != c.seeds else ""

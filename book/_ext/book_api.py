@@ -14,10 +14,10 @@ FENCE = re.compile(r"^```\{api\} (\S+)\n```$", re.MULTILINE)
 
 
 def documentation(name: str) -> str:
-    """MyST that documents a module; of a package, each module in it, under a heading of its own."""
+    """MyST that documents what a module defines, not what it passes on; of a package, each module in it."""
     module = importlib.import_module(name)
     if not hasattr(module, "__path__"):
-        return f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n"
+        return f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n```\n"
     inner = [f"{name}.{info.name}" for info in pkgutil.iter_modules(module.__path__)]
     public = [child for child in inner if not child.rsplit(".", 1)[-1].startswith("_")]
     parts = [f"```{{eval-rst}}\n.. automodule:: {name}\n```\n"]
