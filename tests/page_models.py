@@ -3,7 +3,7 @@
 from functools import cache
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from aelib import explorer
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, EncoderDecoder
@@ -28,6 +28,31 @@ class Resized(EncoderDecoder):
             nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 1, 3, padding=1),
         )  # fmt: skip
         super().__init__(encoder, decoder, (1, 8, 8))
+
+
+class Symbols(nn.Module):
+    """A quantized autoencoder with 3 x 3 places and 5 codes of 2 numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("codebook", torch.randn(5, 2))
+        self.encoder = nn.Conv2d(1, 2, 4, stride=2)
+        self.decoder = nn.Sequential(nn.ConvTranspose2d(2, 4, 4, stride=2), nn.ReLU(), nn.Conv2d(4, 1, 1), nn.Sigmoid())
+
+    def indices(self, x: Tensor) -> Tensor:
+        return (self.encoder(x)[:, None] - self.codebook[:, :, None, None]).square().sum(2).argmin(1)
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        return self.codebook[indices].movedim(-1, 1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
+
+
+@cache
+def symbols() -> Symbols:
+    torch.manual_seed(0)
+    return Symbols()
 
 
 @cache

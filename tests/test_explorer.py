@@ -5,7 +5,7 @@ from collections.abc import Callable
 import ipywidgets
 import pytest
 import torch
-from page_models import NASTY, SMALL, trained
+from page_models import NASTY, SMALL, symbols, trained
 from torch import Tensor, nn
 
 from aelib import explorer
@@ -99,6 +99,14 @@ def test_a_traversal_needs_a_model_for_each_combination_and_a_kl_for_each_number
     shown = explorer.traversal(one, SMALL[:2], [1, 2])
     assert shown.data["models"][0]["order"] == [1, 0]
     assert shown.widget().z == pytest.approx(list(shown.z))
+
+
+def test_a_codebook_is_asked_of_a_quantized_model():
+    with pytest.raises(ValueError, match="Autoencoder has no codebook and no indices and no lookup"):
+        explorer.codebook(next(iter(trained()[0].values())), SMALL)
+    data = explorer.codebook(symbols(), SMALL).data
+    assert sum(data["usage"]) == 9 * len(SMALL)
+    assert data["indices"][3] == symbols().indices(SMALL[3:4].images()).flatten().tolist()
 
 
 def test_a_way_between_texts_has_two_or_more():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from browser import PHONE, WIDTH, complaints_of, needs_browser, requests_of, resize, wait_for
-from page_models import NASTY, SMALL, trained
+from page_models import NASTY, SMALL, symbols, trained
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.action_chains import ActionBuilder
 from selenium.webdriver.common.actions.interaction import POINTER_TOUCH
@@ -45,6 +45,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         explorer.film(frames, SMALL),
         explorer.traversal(GRID, SMALL[:3], KL, controls=("β", NASTY), scores=SCORES),
         explorer.texts([["a cat", NASTY, "a dog"], ["one", "two"]]),
+        explorer.codebook(symbols(), SMALL),
     ]
     path = tmp_path_factory.mktemp("explorers") / "page.html"
     gap = '<div style="height: 1500px">a chapter</div>'
@@ -186,6 +187,25 @@ def test_a_slider_moves_along_texts(driver, hosts):
     assert [one.text for one in inside(host, "li[aria-current=step]")] == [NASTY]
     next(one for one in inside(host, "button") if one.text == "2").click()
     assert [one.text for one in inside(host, "li")] == ["one", "two"]
+
+
+def test_another_code_at_a_place_changes_the_picture_as_in_pytorch(driver, hosts):
+    host, model = started(driver, hosts[5]), symbols()
+    own = model.indices(SMALL[:1].images())
+    assert [int(cell.text) for cell in inside(host, ".cell")] == own.flatten().tolist()
+    inside(host, ".cell")[0].click()
+    inside(host, ".cell")[0].send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
+    chosen = [i for i, cell in enumerate(inside(host, ".cell")) if cell.get_attribute("aria-pressed") == "true"]
+    assert chosen == [4]
+    other = int((own[0, 1, 1] + 1) % 5)
+    next(one for one in inside(host, "button") if one.accessible_name == f"Put code {other} there").click()
+    own[0, 1, 1] = other
+    assert position(driver, host).tolist() == own.flatten().tolist()
+    driver.execute_async_script(ONE_FRAME)
+    pixels = driver.execute_script(PIXELS, inside(host, "figure.decoded canvas")[0])
+    with torch.no_grad():
+        answer = model.decode(model.lookup(own)).flatten()
+    torch.testing.assert_close(torch.tensor(pixels), answer, rtol=0, atol=BOUND + ROUNDING)
 
 
 def test_explorers_fit_a_phone(driver, hosts):

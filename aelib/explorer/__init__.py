@@ -6,6 +6,7 @@ page, from disk or on a phone; ``plane(...).widget()`` is the same explorer as a
 
 from aelib.explorer.page import Explorer
 from aelib.explorer.sweeps import texts, traversal
+from aelib.explorer.symbols import codebook
 from aelib.explorer.views import Frame, draw, film, frame, plane
 
-__all__ = ["Explorer", "Frame", "draw", "film", "frame", "plane", "texts", "traversal"]
+__all__ = ["Explorer", "Frame", "codebook", "draw", "film", "frame", "plane", "texts", "traversal"]

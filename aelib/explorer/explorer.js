@@ -1007,6 +1007,109 @@ async function texts(ui, data) {
   return { z: [], say: () => path[step], redraw() {}, get text() { return path[step]; } };
 }
 
+// ── View 6: a grid of symbols ───────────────────────────────────────────────────────────────────────────────────────
+
+const OFFERED = 12;  // codes to put at the chosen place, the most used ones
+
+async function codebook(ui, data) {
+  const images = await unpackImages(data.images), vectors = await unpackFloats(data.codebook);
+  const decode = await network(data.model.decoder), { shape } = data.model.decoder;
+  const [height, width] = data.grid, places = height * width, count = data.usage.length, dim = vectors.length / count;
+  const byUse = [...data.usage.keys()].sort((a, b) => data.usage[b] - data.usage[a]);
+  const grid = Uint16Array.from(data.indices[0]), z = new Float32Array(dim * places);
+  let image = 0, place = places >> 1;
+
+  const pictureOf = (codes) => {
+    codes.forEach((k, p) => { for (let c = 0; c < dim; c++) z[c * places + p] = vectors[k * dim + c]; });
+    return decode(z);
+  };
+  const decoded = picture(ui, shape, "decoded"), original = picture(ui, images.shape, "closest");
+  const cells = Array.from(grid, (_, p) => button("", () => choose(p), { className: "cell" }));
+  const table = el("div", { className: "grid", role: "group", "aria-label": "Grid of codes. The arrow keys move in it." }, ...cells);
+  table.style.gridTemplateColumns = `repeat(${width}, 1fr)`;
+  const entry = el("input", { type: "number", min: 0, max: count - 1, step: 1, "aria-label": "Code at the chosen place" });
+  const offers = byUse.slice(0, OFFERED).map((k) => {
+    const one = picture(ui, shape);
+    const node = button("", () => put(k), { className: "example", "aria-label": `Put code ${k} there` });
+    node.append(one.node);
+    return { k, node, one };
+  });
+  const histogram = surface({ className: "bars", role: "img",
+    "aria-label": `How often each of the ${count} codes is used: ${data.usage.filter(Boolean).length} of them are` },
+    (context, wide, tall) => {
+      const step = wide / count, most = data.usage[byUse[0]] || 1;
+      byUse.forEach((k, i) => {
+        const bar = (data.usage[k] / most) * (tall - 4);
+        context.fillStyle = k === grid[place] ? ui.colors.accent : ui.colors.faint(0.45);
+        context.fillRect(i * step, tall - bar, Math.max(step - (step > 4), 1), bar);
+        if (k === grid[place]) context.fillRect(i * step - 1, tall - 3, Math.max(step, 3), 3);
+      });
+    });
+  histogram.node.addEventListener("pointerdown", (event) => {
+    const box = histogram.node.getBoundingClientRect();
+    put(byUse[clamp(Math.floor(((event.clientX - box.left) / box.width) * count), 0, count - 1)]);
+  });
+
+  const render = onceAFrame(() => {
+    decoded.show(pictureOf(grid), "decoded");
+    original.show(images.at(image), `${data.noun} it starts from`);
+    cells.forEach((cell, p) => {
+      cell.textContent = grid[p];
+      cell.setAttribute("aria-pressed", p === place);
+      cell.tabIndex = p === place ? 0 : -1;
+    });
+    entry.value = grid[place];
+    const tried = grid.slice();
+    offers.forEach(({ k, one }) => {
+      tried[place] = k;
+      one.show(pictureOf(tried), `${k}`);
+    });
+    histogram.redraw();
+    ui.changed();
+  });
+  function choose(p) { place = p; render(); }
+  function put(k) { grid[place] = clamp(Math.round(k), 0, count - 1); render(); }
+  const load = (i) => { image = i; grid.set(data.indices[i]); render(); };
+  entry.addEventListener("change", () => put(Number(entry.value)));
+  table.addEventListener("keydown", (event) => {
+    const [dx, dy] = (arrow(event) ?? []).map(Math.sign);
+    if (dx === undefined) return;
+    event.preventDefault();
+    const x = clamp((place % width) + dx, 0, width - 1), y = clamp(Math.floor(place / width) - dy, 0, height - 1);
+    choose(y * width + x);
+    cells[place].focus();
+  });
+
+  const examples = Array.from({ length: images.count }, (_, i) => {
+    const canvas = el("canvas", { className: "picture" });
+    const node = button("", () => load(i), { className: "example", "aria-label": `Start from ${data.noun} ${i + 1}` });
+    node.append(canvas);
+    return { i, canvas, node };
+  });
+  const random = () => { for (let p = 0; p < places; p++) grid[p] = byUse[Math.floor(Math.random() * count)]; render(); };
+  ui.root.append(el("div", { className: "drawing" },
+    el("section", { className: "tools", "aria-label": "Picture" },
+      el("div", { className: "aside" }, decoded.node, original.node),
+      el("div", { className: "bar" }, button("Random codes", random)),
+      el("div", { className: "examples", role: "group", "aria-label": `${data.noun}s to start from` },
+        ...examples.map((one) => one.node))),
+    el("section", { "aria-label": "Codes" }, table,
+      el("div", { className: "bar" }, el("label", {}, "Code at the chosen place ", entry)),
+      el("p", { className: "title", textContent: "with another code there" }),
+      el("div", { className: "examples offers" }, ...offers.map((one) => one.node)),
+      el("p", { className: "title", textContent: "how often each code is used, the most used first" }), histogram.node)));
+  load(0);
+  return {
+    get z() { return Array.from(grid); },
+    set z(to) { grid.set(to.map((k) => clamp(Math.round(k), 0, count - 1))); render(); },
+    say: () => `Place ${place + 1} of ${places}: code ${grid[place]}`,
+    redraw() {
+      examples.forEach((one) => paint(one.canvas, images.at(one.i), images.shape, ui.colors));
+      render();
+    },
+  };
+}
+
 // ── Start ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const STYLE = `
@@ -1070,6 +1173,11 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .scores div { display: flex; gap: .4rem; }
 .scores dt { opacity: .85; }
 .scores dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; }
+.grid { display: grid; gap: 2px; max-width: 26rem; }
+.cell { min-height: 0; aspect-ratio: 1; padding: 0; font-size: clamp(.5rem, 2.2cqw, .85rem); font-variant-numeric: tabular-nums; }
+.offers { grid-template-columns: repeat(auto-fill, minmax(3rem, 1fr)); }
+input[type=number] { font: inherit; width: 5rem; color: inherit; background: var(--paper); border: 1px solid var(--line);
+  border-radius: 4px; padding: .2rem .4rem; }
 .texts { margin: .4rem 0 0; padding-left: 2.2rem; }
 .texts li { padding: .1rem .4rem; opacity: .6; border-left: 3px solid transparent; overflow-wrap: anywhere; }
 .texts [aria-current=step] { opacity: 1; border-color: var(--accent); background: var(--faint); }
@@ -1084,7 +1192,7 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .frame { container-type: inline-size; }
 `;
 
-const VIEWS = { plane, draw, film, traversal, texts };
+const VIEWS = { plane, draw, film, traversal, texts, codebook };
 
 // Builds the explorer inside `host`; `changed` is told of every new position.
 async function start(host, data, changed = () => {}) {

@@ -28,7 +28,7 @@ class Explorer:
     It starts when it is scrolled into view. Until then, in print, and without JavaScript its still picture is shown.
     """
 
-    view: str  # "plane", "draw", "film", "traversal" or "texts"
+    view: str  # a view of explorer.js: "plane", "draw", …
     data: dict[str, Any]  # what the view of that name in explorer.js reads
     alt: str  # the still picture in words
     still: bytes  # PNG
