@@ -38,6 +38,8 @@ class Symbols(nn.Module):
         self.register_buffer("codebook", torch.randn(5, 2))
         self.encoder = nn.Conv2d(1, 2, 4, stride=2)
         self.decoder = nn.Sequential(nn.ConvTranspose2d(2, 4, 4, stride=2), nn.ReLU(), nn.Conv2d(4, 1, 1), nn.Sigmoid())
+        for weight in self.parameters():
+            nn.init.normal_(weight)
 
     def indices(self, x: Tensor) -> Tensor:
         return (self.encoder(x)[:, None] - self.codebook[:, :, None, None]).square().sum(2).argmin(1)

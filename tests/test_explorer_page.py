@@ -197,7 +197,7 @@ def test_another_code_at_a_place_changes_the_picture_as_in_pytorch(driver, hosts
     inside(host, ".cell")[0].send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
     chosen = [i for i, cell in enumerate(inside(host, ".cell")) if cell.get_attribute("aria-pressed") == "true"]
     assert chosen == [4]
-    other = int((own[0, 1, 1] + 1) % 5)
+    other, before = int((own[0, 1, 1] + 1) % 5), model.decode(model.lookup(own)).flatten().detach()
     next(one for one in inside(host, "button") if one.accessible_name == f"Put code {other} there").click()
     own[0, 1, 1] = other
     assert position(driver, host).tolist() == own.flatten().tolist()
@@ -205,6 +205,7 @@ def test_another_code_at_a_place_changes_the_picture_as_in_pytorch(driver, hosts
     pixels = driver.execute_script(PIXELS, inside(host, "figure.decoded canvas")[0])
     with torch.no_grad():
         answer = model.decode(model.lookup(own)).flatten()
+    assert (answer - before).abs().max() > 0.1
     torch.testing.assert_close(torch.tensor(pixels), answer, rtol=0, atol=BOUND + ROUNDING)
 
 
