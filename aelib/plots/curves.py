@@ -63,16 +63,6 @@ def lines(
     return finish(figure)
 
 
-def _apart(ticks: Sequence[float]) -> list[float]:
-    """Without those whose labels would run into the one before, on a logarithmic axis over all of them."""
-    least = (ticks[-1] / ticks[0]) ** (1 / 16)
-    kept = list(ticks[:1])
-    for tick in ticks[1:]:
-        if tick >= kept[-1] * least:
-            kept.append(tick)
-    return kept
-
-
 def histogram(values: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> Figure:
     """Distributions on shared bins, up to the 99.5th percentile of them all: label to values of shape (N,)."""
     figure, axis = plt.subplots(figsize=(6.2, 3.2))
@@ -97,3 +87,13 @@ def trade_off(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: st
     axis.set(xlabel=xlabel, ylabel=ylabel, xscale="log", yscale="log")
     axis.margins(x=0.25, y=0.15)
     return finish(figure)
+
+
+def _apart(ticks: Sequence[float]) -> list[float]:
+    """Without those whose labels would run into the one before, on a logarithmic axis over all of them."""
+    least = (ticks[-1] / ticks[0]) ** (1 / 16)
+    kept = list(ticks[:1])
+    for tick in ticks[1:]:
+        if tick >= kept[-1] * least:
+            kept.append(tick)
+    return kept
