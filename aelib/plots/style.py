@@ -14,6 +14,8 @@ COLORS = {
     "PCA": GRAY,
     "Logistic PCA": YELLOW,
     "Autoencoder": BLUE,
+    "Vanilla": BLUE,
+    "Sparse": ORANGE,
     "RBM-pretrained": PINK,
     "Random start": RED,
     "Modern": BLUE,
