@@ -5,6 +5,8 @@ example for likelihoods, squared units per example for :func:`squared_error`. To
 into a mean over pixels, divide by *d*; nothing here does so silently.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -68,3 +70,26 @@ def binary_entropy(x: Tensor) -> Tensor:
     """
     _same_shape(x, x, "binary_entropy")
     return (torch.special.entr(x) + torch.special.entr(1 - x)).sum() / len(x)
+
+
+def bernoulli_kl(rho: float, q: Tensor) -> Tensor:
+    r"""Divergence of Bernoullis with means *q* from one with mean *ρ*, in nats, summed over *q*.
+
+    .. math:: \sum_j \rho \log \frac{\rho}{q_j} + (1 - \rho) \log \frac{1 - \rho}{1 - q_j}
+
+    Means that are 0 or 1 to the last bit are taken as the nearest that are not, so that the sum stays finite; a *q*
+    outside of [0, 1] is no mean of a Bernoulli and gives NaN. Source: Ng (2011), section 3.
+
+    Args:
+        rho: strictly between 0 and 1.
+        q: any shape.
+
+    Raises:
+        ValueError: *rho* is not between 0 and 1.
+    """
+    if not 0 < rho < 1:
+        raise ValueError(f"bernoulli_kl needs a ρ between 0 and 1; it got {rho}.")
+    eps = torch.finfo(q.dtype).eps
+    inside = q.clamp(eps, 1 - eps)
+    kl = rho * (math.log(rho) - inside.log()) + (1 - rho) * (math.log1p(-rho) - torch.log1p(-inside))
+    return torch.where((q < 0) | (q > 1), math.nan, kl).sum()

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -37,6 +39,36 @@ def check_images(x: Tensor, shape: tuple[int, ...], model: nn.Module) -> None:
             f"{type(model).__name__} expects floating-point pixels in [0, 1]; it got {x.dtype}. "
             "Take a batch with ImageSet.batch(), which converts bytes."
         )
+
+
+class UnitColumns(nn.Linear):
+    r"""A linear layer :math:`\hat x = D z + c` whose columns have length one, :math:`D_j = W_j / \lVert W_j \rVert`.
+
+    The gradient of *W* has no part along a column, so nothing needs to be projected after a step.
+    """
+
+    def columns(self) -> Tensor:  # (d, units)
+        """*D* itself."""
+        return F.normalize(self.weight, dim=0)
+
+    def forward(self, z: Tensor) -> Tensor:  # (B, units) -> (B, d)
+        return F.linear(z, self.columns(), self.bias)
+
+
+class Transposed(nn.Module):
+    """A linear layer whose matrix is the transpose of another layer's: tied weights, with a bias of its own."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(layer.in_features))
+        self._layer = (layer,)  # in a tuple it is no submodule: its weight is counted, moved and saved once
+
+    def columns(self) -> Tensor:  # (d, units)
+        """The shared matrix, transposed."""
+        return self._layer[0].weight.T
+
+    def forward(self, z: Tensor) -> Tensor:  # (B, units) -> (B, d)
+        return F.linear(z, self.columns(), self.bias)
 
 
 def he_init(module: nn.Module) -> nn.Module:

@@ -70,3 +70,9 @@ def test_what_cannot_be_drawn_is_refused(images):
         plots.latent_scatter(torch.rand(5, 3), torch.arange(5), project="umap")
     with pytest.raises(ValueError, match="N labels"):
         plots.latent_scatter(torch.rand(5, 2), torch.arange(4))
+
+
+def test_rows_of_filters_carry_their_labels():
+    figure = plots.filters(torch.randn(6, 64), (8, 8), columns=3, labels=["k = 40", "k = 10"])
+    written = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert written == ["k = 40", "k = 10"]

@@ -2,6 +2,7 @@
 
 from aelib.data.images import mnist
 from aelib.data.imageset import Batch, ImageSet, Splits
+from aelib.data.photographs import photographs, whiten, whitened_patches
 from aelib.data.sources import DataError
 
-__all__ = ["Batch", "DataError", "ImageSet", "Splits", "mnist"]
+__all__ = ["Batch", "DataError", "ImageSet", "Splits", "mnist", "photographs", "whiten", "whitened_patches"]

@@ -63,14 +63,16 @@ def lines(
     return finish(figure)
 
 
-def histogram(values: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> Figure:
+def histogram(
+    values: Mapping[str, Tensor], xlabel: str, bins: int = 60, ylabel: str = "images", log_y: bool = False
+) -> Figure:
     """Distributions on shared bins, up to the 99.5th percentile of them all: label to values of shape (N,)."""
     figure, axis = plt.subplots(figsize=(6.2, 3.2))
     limit = float(torch.cat(list(values.values())).quantile(0.995))
     palette = [color_of(label, i) for i, label in enumerate(values)]
     arrays = {label: one.numpy() for label, one in values.items()}
     sns.histplot(arrays, bins=bins, binrange=(0, limit), palette=palette, element="step", ax=axis)
-    axis.set(xlabel=xlabel, ylabel="images")
+    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log_y else "linear")
     return finish(figure)
 
 

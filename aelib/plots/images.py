@@ -55,8 +55,15 @@ def reconstruction_rows(originals: Tensor, rows: Mapping[str, Tensor], errors: b
     return image_rows({"original": originals, **rows}, above if errors else None)
 
 
-def filters(weights: Tensor, shape: tuple[int, int], columns: int = 10) -> Figure:
-    """Rows of a weight matrix (units, H·W) as images, each on its own scale; blue is negative, red positive."""
+def filters(weights: Tensor, shape: tuple[int, int], columns: int = 10, labels: Sequence[str] = ()) -> Figure:
+    """Rows of a weight matrix (units, H·W) as images, each on its own scale; blue is negative, red positive.
+
+    Args:
+        weights: shape (units, H·W).
+        shape: (H, W).
+        columns: images in a row.
+        labels: what to write at the left of each row of images.
+    """
     if weights.ndim != 2 or weights.shape[1] != shape[0] * shape[1]:
         raise ValueError(f"filters needs weights (units, {shape[0] * shape[1]}); they are {tuple(weights.shape)}.")
     rows = -(-len(weights) // columns)
@@ -65,6 +72,8 @@ def filters(weights: Tensor, shape: tuple[int, int], columns: int = 10) -> Figur
         axis.set_axis_off()
     for axis, weight in zip(axes.flat, weights, strict=False):
         _show(axis, weight.detach().view(shape), signed=True)
+    for axis, label in zip(axes[:, 0], labels, strict=False):
+        axis.text(-0.25, 0.5, label, transform=axis.transAxes, ha="right", va="center", fontsize=9)
     return finish(figure)
 
 

@@ -23,6 +23,10 @@ COLORS = {
     "Conv": GREEN,
     "Stacked": SKY,
     "Stacked, cross-entropy": PINK,
+    "No penalty": GRAY,
+    "KL to ρ": GREEN,
+    "L1": ORANGE,
+    "Top-k": BLUE,
 }
 DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#000000", "#7B3FA0", "#999999")
 
