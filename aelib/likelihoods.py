@@ -1,8 +1,9 @@
-"""Reconstruction terms, each named for the likelihood it comes from.
+"""Likelihoods and divergences, each named for what it is.
 
-Every function takes a batch, sums over all dimensions but the first and averages over the first: nats per
-example for likelihoods, squared units per example for :func:`squared_error`. To turn a sum over *d* pixels
-into a mean over pixels, divide by *d*; nothing here does so silently.
+What ends in ``nll``, ``error``, ``entropy`` or ``kl`` takes a batch, sums over all dimensions but the first and
+averages over the first: nats per example for likelihoods and divergences, squared units per example for
+:func:`squared_error`. What ends in ``log_prob`` keeps the batch: nats, a number an example. To turn a sum over *d*
+pixels into a mean over pixels, divide by *d*; nothing here does so silently.
 """
 
 import math
@@ -70,6 +71,101 @@ def binary_entropy(x: Tensor) -> Tensor:
     """
     _same_shape(x, x, "binary_entropy")
     return (torch.special.entr(x) + torch.special.entr(1 - x)).sum() / len(x)
+
+
+def bernoulli_log_prob(logits: Tensor, x: Tensor) -> Tensor:
+    r"""Log-likelihood of each example under independent Bernoullis, in nats.
+
+    .. math:: \log p(x \mid z) = \sum_i x_i \log \sigma(\ell_i) + (1 - x_i) \log(1 - \sigma(\ell_i))
+
+    Args:
+        logits: shape (B, ...) or, for several samples of the code, (k, B, ...).
+        x: shape (B, ...), in [0, 1].
+
+    Returns:
+        Shape (B,) or (k, B).
+
+    Raises:
+        ValueError: the shapes do not fit together, or the batch is empty.
+    """
+    _trailing_shape(logits, x, "bernoulli_log_prob")
+    terms = F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
+    return -terms.flatten(logits.ndim - x.ndim + 1).sum(-1)
+
+
+def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    r"""Log density of each example under a Gaussian of diagonal covariance, in nats.
+
+    .. math:: \log N(z; \mu, \sigma^2) = -\tfrac12 \sum_j \log 2\pi + \log \sigma_j^2 + (z_j - \mu_j)^2 / \sigma_j^2
+
+    The standard normal prior is the case of zeros, ``gaussian_log_prob(z, *zeros)``.
+
+    Args:
+        z: shape (B, ...) or, for several samples, (k, B, ...).
+        mu, logvar: means and log variances, shape (B, ...).
+
+    Returns:
+        Shape (B,) or (k, B).
+
+    Raises:
+        ValueError: the shapes do not fit together, or the batch is empty.
+    """
+    _same_shape(mu, logvar, "gaussian_log_prob")
+    _trailing_shape(z, mu, "gaussian_log_prob")
+    terms = math.log(2 * math.pi) + logvar + (z - mu).square() * (-logvar).exp()
+    return -0.5 * terms.flatten(z.ndim - mu.ndim + 1).sum(-1)
+
+
+def gaussian_kl_terms(mu: Tensor, logvar: Tensor) -> Tensor:
+    r"""What each latent of each example adds to the divergence from the standard normal prior, in nats.
+
+    .. math:: D_{nj} = \tfrac12 \left(\mu_{nj}^2 + \sigma_{nj}^2 - \log \sigma_{nj}^2 - 1\right)
+
+    Kingma & Welling (2014), appendix B.
+
+    Args:
+        mu, logvar: shape (B, latent), the same for both.
+
+    Returns:
+        Shape (B, latent), nowhere negative.
+
+    Raises:
+        ValueError: the shapes differ, or the batch is empty.
+    """
+    _same_shape(mu, logvar, "gaussian_kl")
+    # expm1(v) - v and not exp(v) - 1 - v: near v = 0 the second loses all its digits.
+    return 0.5 * (mu.square() + torch.expm1(logvar) - logvar)
+
+
+def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
+    r"""Divergence of a diagonal Gaussian from the standard normal prior, in nats per example.
+
+    .. math::
+        \frac1B \sum_{n=1}^{B} D\bigl(N(\mu_n, \sigma_n^2) \,\|\, N(0, I)\bigr)
+        = \frac{1}{2B} \sum_{n=1}^{B} \sum_j \mu_{nj}^2 + \sigma_{nj}^2 - \log \sigma_{nj}^2 - 1
+
+    Summed over the latents, averaged over the batch.
+
+    Args:
+        mu, logvar: shape (B, latent), the same for both.
+
+    Returns:
+        A scalar: 0 for the prior itself, 5 for ten latents of mean 1 and variance 1.
+
+    Raises:
+        ValueError: the shapes differ, or the batch is empty.
+    """
+    return gaussian_kl_terms(mu, logvar).sum() / len(mu)
+
+
+def _trailing_shape(several: Tensor, one: Tensor, name: str) -> None:
+    if one.ndim < 2 or len(one) == 0:
+        raise ValueError(f"{name} takes a non-empty batch (B, ...); it got the shape {tuple(one.shape)}.")
+    if several.ndim not in (one.ndim, one.ndim + 1) or several.shape[-one.ndim :] != one.shape:
+        raise ValueError(
+            f"{name} takes the shape {tuple(one.shape)}, with or without an axis of samples before it; "
+            f"it got {tuple(several.shape)}."
+        )
 
 
 def bernoulli_kl(rho: float, q: Tensor) -> Tensor:

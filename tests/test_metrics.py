@@ -12,6 +12,7 @@ from aelib.metrics import (
     image_errors,
     knn,
     logistic_regression,
+    one_class,
     per_image,
     per_pixel,
     psnr,
@@ -82,6 +83,17 @@ def test_probes_refuse_what_they_cannot_use():
         svm(z, y, z, y[:9])
     with pytest.raises(ValueError, match="not finite"):
         svm(z * float("nan"), y, z, y)
+
+
+def test_what_lies_between_classes_has_neighbors_of_several():
+    y = torch.arange(40) % 2
+    z = torch.stack([20.0 * y, torch.arange(40) / 100], 1)  # two tight groups, twenty apart
+    inside, between = z[:10] + 0.001, torch.tensor([[10.0, 0.2]])
+    assert one_class(z, y, inside) == 1
+    assert one_class(z, y, between, k=6) == 0
+    assert one_class(z, y, torch.cat([inside, between]), k=6) == pytest.approx(10 / 11)
+    with pytest.raises(ValueError, match="The made-up codes hold values that are not finite"):
+        one_class(z, y, between * float("nan"))
 
 
 def test_the_kernels_width_is_a_multiple_of_scikit_learns_scale():

@@ -8,6 +8,7 @@ from torch import nn
 from aelib import plots
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.convolutional import Convolutional, SuperResolution
+from aelib.models.vae import DenseVAE
 from aelib.training import Phase, fit
 
 
@@ -55,10 +56,38 @@ def test_the_drawing_of_a_model_shows_its_code(make, code):
     assert written[0] == "1×28×28"
 
 
+def test_the_drawing_of_a_variational_autoencoder_shows_both_sizes_of_its_code():
+    written = [text.get_text() for text in plots.architecture(DenseVAE((784, 30, 7))).axes[0].texts]
+    assert written == ["1×28×28", "30", "14", "30", "784"]
+
+
 def test_a_model_keeps_its_color_whatever_the_label_adds():
     assert plots.color_of("Stacked, He start") == plots.COLORS["Stacked"]
     assert plots.color_of("unknown", 1) != plots.color_of("unknown", 2)
     assert len(set(plots.DIGITS)) == 10
+
+
+def test_rows_of_images_carry_labels_and_titles(images):
+    x = images[:3].images()
+    figure = plots.image_rows({"real": x, "made": 1 - x}, {"made": ["a", "b", "c"]})
+    assert [axis.get_title() for axis in figure.axes] == ["", "", "", "a", "b", "c"]
+    assert [figure.axes[i].texts[0].get_text() for i in (0, 3)] == ["real", "made"]
+    with pytest.raises(ValueError, match=r"equally long; these have \[2, 3\]"):
+        plots.image_rows({"real": x, "made": x[:2]})
+
+
+def test_a_sheet_lays_images_row_by_row_from_the_top(images):
+    x = images[:6].images()
+    figure = plots.sheet(x, 3, "z₁", "z₂", ticks=("−2", "0", "2"))
+    (axis,) = figure.axes
+    shown = axis.get_images()[0].get_array()
+    assert shown.shape == (56, 84)
+    assert (shown[28:, 56:] == x[5, 0].numpy()).all()
+    assert (shown[:28, 28:56] == x[1, 0].numpy()).all()
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["−2", "0", "2"]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("z₁", "z₂")
+    with pytest.raises(ValueError, match="a multiple of 4 images; it got 6"):
+        plots.sheet(x, 4, "z₁", "z₂")
 
 
 def test_what_cannot_be_drawn_is_refused(images):

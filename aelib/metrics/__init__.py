@@ -1,28 +1,28 @@
-"""How good a model is: reconstruction errors, and probes on codes."""
+"""How good a model is: reconstruction errors, likelihoods, and probes on codes."""
 
 from aelib.metrics.classification import accuracy
-from aelib.metrics.probes import Accuracy, knn, logistic_regression, retrieval_precision, svm
-from aelib.metrics.reconstruction import (
-    codes,
-    image_errors,
-    per_image,
-    per_pixel,
-    psnr,
-    reconstructions,
-    ssim,
-)
+from aelib.metrics.likelihood import Estimate, active_units, elbo, importance_bounds, log_likelihood, nll, unit_activity
+from aelib.metrics.probes import Accuracy, knn, logistic_regression, one_class, retrieval_precision, svm
+from aelib.metrics.reconstruction import codes, image_errors, per_image, per_pixel, psnr, reconstructions, ssim
 from aelib.metrics.sparsity import activity, dead_units, l0, refit, unexplained
 
 __all__ = [
     "Accuracy",
+    "Estimate",
     "accuracy",
+    "active_units",
     "activity",
     "codes",
     "dead_units",
+    "elbo",
     "image_errors",
+    "importance_bounds",
     "knn",
     "l0",
+    "log_likelihood",
     "logistic_regression",
+    "nll",
+    "one_class",
     "per_image",
     "per_pixel",
     "psnr",
@@ -32,4 +32,5 @@ __all__ = [
     "ssim",
     "svm",
     "unexplained",
+    "unit_activity",
 ]

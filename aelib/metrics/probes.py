@@ -77,3 +77,18 @@ def logistic_regression(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c:
 def knn(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, k: int = 5) -> Accuracy:
     """The majority among the *k* nearest training codes in Euclidean distance."""
     return _probe(KNeighborsClassifier(k), z, y, z_test, y_test)
+
+
+def one_class(z: Tensor, y: Tensor, made: Tensor, k: int = 5) -> float:
+    """How many of some made-up codes or images lie in one class: the fraction whose *k* nearest neighbors all agree.
+
+    Args:
+        z, y: real codes or images (N, ...) and their labels (N,).
+        made: what is judged, (M, ...).
+        k: neighbors, in Euclidean distance.
+    """
+    _check(z.flatten(1), y, "training")
+    _check(made.flatten(1), torch.zeros(len(made)), "made-up")
+    found = NearestNeighbors(n_neighbors=k).fit(z.flatten(1).numpy()).kneighbors(made.flatten(1).numpy())[1]
+    classes = y[torch.from_numpy(found)]  # (M, k)
+    return (classes == classes[:, :1]).all(1).float().mean().item()

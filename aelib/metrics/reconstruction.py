@@ -11,7 +11,7 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
-from aelib.data import ImageSet
+from aelib.data import Binarized, ImageSet
 
 
 class Coder(Protocol):
@@ -23,7 +23,7 @@ class Coder(Protocol):
     def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
-def _batches(model: Coder, images: ImageSet, batch_size: int) -> list[Tensor]:
+def _batches(model: Coder, images: ImageSet | Binarized, batch_size: int) -> list[Tensor]:
     if len(images) == 0:
         raise ValueError("The image set is empty; there is nothing to encode.")
     device = next(model.parameters()).device
@@ -32,14 +32,14 @@ def _batches(model: Coder, images: ImageSet, batch_size: int) -> list[Tensor]:
 
 
 @torch.inference_mode()
-def codes(model: Coder, images: ImageSet, batch_size: int = 2000) -> Tensor:
+def codes(model: Coder, images: ImageSet | Binarized, batch_size: int = 2000) -> Tensor:
     """The codes of all images, shape (N, latent), on the CPU; the model is put in evaluation mode."""
     model.eval()
     return torch.cat([model.encode(x).cpu() for x in _batches(model, images, batch_size)])
 
 
 @torch.inference_mode()
-def reconstructions(model: Coder, images: ImageSet, batch_size: int = 2000) -> Tensor:
+def reconstructions(model: Coder, images: ImageSet | Binarized, batch_size: int = 2000) -> Tensor:
     """The reconstructions of all images, shape (N, C, H, W), on the CPU; the model is put in evaluation mode."""
     model.eval()
     return torch.cat([model.decode(model.encode(x)).cpu() for x in _batches(model, images, batch_size)])

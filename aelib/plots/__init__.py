@@ -2,7 +2,7 @@
 
 from aelib.plots.architecture import architecture
 from aelib.plots.curves import histogram, learning_curves, lines, trade_off
-from aelib.plots.images import filters, image_grid, image_rows, reconstruction_rows
+from aelib.plots.images import filters, image_grid, image_rows, reconstruction_rows, sheet
 from aelib.plots.latent import latent_scatter
 from aelib.plots.png import fewer_colors
 from aelib.plots.style import COLORS, DIGITS, color_of
@@ -21,5 +21,6 @@ __all__ = [
     "learning_curves",
     "lines",
     "reconstruction_rows",
+    "sheet",
     "trade_off",
 ]

@@ -14,13 +14,14 @@ def architecture(model: nn.Module, shape: tuple[int, ...] = (1, 28, 28)) -> Figu
     """The model drawn from itself: a bar for each layer with weights (or each resizing), its output's size high.
 
     Args:
-        model: has an ``encoder`` and a ``decoder``, both ``nn.Sequential``.
+        model: has ``encode``, and an ``encoder`` and a ``decoder``, both ``nn.Sequential``.
         shape: of one input image.
     """
     stages: list[tuple[str, tuple[int, ...], str]] = [("input", tuple(shape), GRAY)]
     with torch.inference_mode():
-        value = torch.zeros(1, *shape, device=next(model.parameters()).device)
-        for part, color in ((model.encoder, BLUE), (model.decoder, ORANGE)):
+        x = torch.zeros(1, *shape, device=next(model.parameters()).device)
+        code = model.eval().encode(x)  # type: ignore[operator]  # of a variational encoder's output, the half decoded
+        for part, value, color in ((model.encoder, x, BLUE), (model.decoder, code, ORANGE)):
             for layer in part:  # type: ignore[union-attr]
                 value = layer.eval()(value)
                 if next(layer.parameters(), None) is not None and value.ndim in (2, 4) and not _is_norm(layer):

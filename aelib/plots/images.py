@@ -11,7 +11,7 @@ from aelib.plots.style import finish
 
 
 def image_grid(images: Tensor, columns: int = 10, titles: Sequence[str] = ()) -> Figure:
-    """Images of shape (N, C, H, W), in [0, 1], row by row."""
+    """Images of shape (N, C, H, W), gray (C = 1) or in color (3), in [0, 1], row by row."""
     _check_images(images)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
@@ -25,14 +25,38 @@ def image_grid(images: Tensor, columns: int = 10, titles: Sequence[str] = ()) ->
     return finish(figure)
 
 
+def reconstruction_rows(originals: Tensor, rows: Mapping[str, Tensor], errors: bool = True) -> Figure:
+    """Originals over each model's reconstructions, with the squared error of each image under it.
+
+    Args:
+        originals: shape (N, 1, H, W).
+        rows: label to reconstructions of that shape.
+        errors: whether to print the squared error, summed over pixels, above each reconstruction.
+    """
+    _check_images(originals)
+    written = {
+        label: [f"{error:.1f}" for error in (images - originals).square().flatten(1).sum(1).tolist()]
+        for label, images in rows.items()
+    }
+    return image_rows({"original": originals, **rows}, written if errors else {})
+
+
 def image_rows(rows: Mapping[str, Tensor], titles: Mapping[str, Sequence[str]] | None = None) -> Figure:
-    """Images of shape (N, C, H, W), in [0, 1], a row for each label; *titles* stand above a label's images."""
-    n = max(map(len, rows.values()))
-    figure, axes = plt.subplots(len(rows), n, figsize=(0.85 * n + 0.9, 0.95 * len(rows)), squeeze=False)
+    """Rows of images, each with its label on the left.
+
+    Args:
+        rows: label to images (N, C, H, W), gray or in color, in [0, 1]; the same N in each row.
+        titles: label to what is written above each image of that row.
+    """
+    counts = {len(images) for images in rows.values()}
+    if len(counts) != 1:
+        raise ValueError(f"Rows of images are equally long; these have {sorted(counts)} images.")
+    (n,) = counts
+    width = 0.85 * n + 0.1 + 0.1 * max(len(label) for label in rows)
+    figure, axes = plt.subplots(len(rows), n, figsize=(width, 0.95 * len(rows)), squeeze=False)
     for line, (label, images) in zip(axes, rows.items(), strict=True):
         _check_images(images)
-        above = (titles or {}).get(label, [""] * n)
-        for axis, image, title in zip(line, images, above, strict=True):
+        for axis, image, title in zip(line, images, (titles or {}).get(label, [""] * n), strict=True):
             _show(axis, image, title)
         line[0].text(
             -0.25, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9, parse_math=False
@@ -40,19 +64,29 @@ def image_rows(rows: Mapping[str, Tensor], titles: Mapping[str, Sequence[str]] |
     return finish(figure)
 
 
-def reconstruction_rows(originals: Tensor, rows: Mapping[str, Tensor], errors: bool = True) -> Figure:
-    """Originals over each model's reconstructions, with the squared error of each image above it.
+def sheet(images: Tensor, columns: int, xlabel: str, ylabel: str, ticks: Sequence[str] = ()) -> Figure:
+    """Images of shape (N, 1, H, W), in [0, 1], edge to edge, row by row from the top: a grid of decoded codes.
 
     Args:
-        originals: shape (N, C, H, W).
-        rows: label to reconstructions of that shape.
-        errors: whether to print the squared error, summed over pixels, above each reconstruction.
+        images: the first is at the upper left.
+        columns: images in a row; N is a multiple of it.
+        xlabel, ylabel: what changes along a row, and down a column.
+        ticks: labels spread evenly over both axes, the last at the right and at the top.
     """
-    above = {
-        label: [f"{error:.1f}" for error in (images - originals).square().flatten(1).sum(1).tolist()]
-        for label, images in rows.items()
-    }
-    return image_rows({"original": originals, **rows}, above if errors else None)
+    _check_images(images, color=False)
+    if len(images) % columns:
+        raise ValueError(f"A sheet of {columns} columns takes a multiple of {columns} images; it got {len(images)}.")
+    height, width = images.shape[2:]
+    rows = len(images) // columns
+    whole = images.view(rows, columns, height, width).transpose(1, 2).reshape(rows * height, columns * width)
+    figure, axis = plt.subplots(figsize=(0.27 * columns + 0.6, 0.27 * rows + 0.5))
+    axis.imshow(whole.numpy(), cmap="gray", vmin=0, vmax=1, extent=(0, 1, 0, rows / columns))
+    places = [i / (len(ticks) - 1) for i in range(len(ticks))]
+    axis.set_xticks(places, ticks)
+    axis.set_yticks([place * rows / columns for place in places], ticks)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.grid(visible=False)
+    return finish(figure)
 
 
 def filters(weights: Tensor, shape: tuple[int, int], columns: int = 10, labels: Sequence[str] = ()) -> Figure:
@@ -62,32 +96,34 @@ def filters(weights: Tensor, shape: tuple[int, int], columns: int = 10, labels: 
         weights: shape (units, H·W).
         shape: (H, W).
         columns: images in a row.
-        labels: what to write at the left of each row of images.
+        labels: what to write on the left of each row, if anything.
     """
     if weights.ndim != 2 or weights.shape[1] != shape[0] * shape[1]:
         raise ValueError(f"filters needs weights (units, {shape[0] * shape[1]}); they are {tuple(weights.shape)}.")
     rows = -(-len(weights) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(0.7 * columns, 0.7 * rows), squeeze=False)
+    margin = 0.9 if labels else 0.0
+    figure, axes = plt.subplots(rows, columns, figsize=(0.7 * columns + margin, 0.7 * rows), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
+    for label, axis in zip(labels, axes[:, 0], strict=False):
+        axis.text(-0.25, 0.5, label, transform=axis.transAxes, ha="right", va="center", fontsize=9)
     for axis, weight in zip(axes.flat, weights, strict=False):
         _show(axis, weight.detach().view(shape), signed=True)
-    for axis, label in zip(axes[:, 0], labels, strict=False):
-        axis.text(-0.25, 0.5, label, transform=axis.transAxes, ha="right", va="center", fontsize=9)
     return finish(figure)
 
 
 def _show(axis: Axes, image: Tensor, title: str = "", signed: bool = False) -> None:
     limit = float(image.abs().max()) or 1.0
     low, high, colors = (-limit, limit, "RdBu_r") if signed else (0.0, 1.0, "gray")
-    pixels = image.movedim(0, -1).squeeze(-1) if image.ndim == 3 else image
+    pixels = image.movedim(0, -1).squeeze(-1) if image.ndim == 3 else image  # (H, W) or (H, W, 3)
     axis.imshow(pixels.numpy(), cmap=colors, vmin=low, vmax=high)
     axis.set_title(title, fontsize=8)
     axis.set_axis_off()
 
 
-def _check_images(images: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
+def _check_images(images: Tensor, color: bool = True) -> None:
+    if images.ndim != 4 or images.shape[1] not in ((1, 3) if color else (1,)) or len(images) == 0:
         raise ValueError(
-            f"The plot takes gray or colored images (N, 1 or 3, H, W), at least one; it got {tuple(images.shape)}."
+            f"The plot takes images of shape (N, 1, H, W){', or (N, 3, H, W) in color' if color else ''}, "
+            f"at least one; it got {tuple(images.shape)}."
         )

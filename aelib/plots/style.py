@@ -23,6 +23,8 @@ COLORS = {
     "Conv": GREEN,
     "Stacked": SKY,
     "Stacked, cross-entropy": PINK,
+    "VAE": RED,
+    "IWAE": GREEN,
     "No penalty": GRAY,
     "KL to ρ": GREEN,
     "L1": ORANGE,
