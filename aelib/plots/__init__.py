@@ -3,7 +3,7 @@
 from aelib.plots.architecture import architecture
 from aelib.plots.curves import histogram, learning_curves, lines, trade_off
 from aelib.plots.images import filters, image_grid, image_rows, reconstruction_rows, sheet
-from aelib.plots.latent import latent_scatter
+from aelib.plots.latent import density_maps, latent_scatter
 from aelib.plots.png import fewer_colors
 from aelib.plots.style import COLORS, DIGITS, color_of
 
@@ -12,6 +12,7 @@ __all__ = [
     "DIGITS",
     "architecture",
     "color_of",
+    "density_maps",
     "fewer_colors",
     "filters",
     "histogram",

@@ -1,6 +1,6 @@
-"""Codes as points in the plane."""
+"""Codes as points in the plane, and how densely they lie there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,4 +46,22 @@ def latent_scatter(
     sns.scatterplot(x=z[:, 0], y=z[:, 1], hue=labels.numpy(), palette=palette, s=9, alpha=0.75, linewidth=0, ax=axis)
     axis.set(xlabel=names[0], ylabel=names[1], title=title)
     axis.legend(title="digit", markerscale=2.5, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return finish(figure)
+
+
+def density_maps(ratios: Mapping[str, Tensor]) -> Figure:
+    """Density of codes over the prior's, one square a model: white where equal, red where too dense, blue in holes.
+
+    Args:
+        ratios: label to what :func:`aelib.metrics.matching.density_ratio` returned. Colors end at a fourth and at
+            four times the prior's density.
+    """
+    figure, axes = plt.subplots(1, len(ratios), figsize=(3.4 * len(ratios) + 0.8, 3.4), squeeze=False)
+    for axis, (label, ratio) in zip(axes[0], ratios.items(), strict=True):
+        log = ratio.clamp(0.25, 4).log2().T.numpy()  # rows of an image run along the second coordinate
+        drawn = axis.imshow(log, cmap="RdBu_r", vmin=-2, vmax=2, origin="lower", extent=(0, 1, 0, 1))
+        axis.set(title=label, xlabel="prior's quantile, code 1", ylabel="prior's quantile, code 2")
+        axis.grid(visible=False)
+    bar = figure.colorbar(drawn, ax=axes[0].tolist(), label="density of codes / of the prior")
+    bar.set_ticks([-2, -1, 0, 1, 2], labels=["≤ 1/4", "1/2", "1", "2", "≥ 4"])
     return finish(figure)

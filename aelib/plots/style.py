@@ -29,6 +29,7 @@ COLORS = {
     "KL to ρ": GREEN,
     "L1": ORANGE,
     "Top-k": BLUE,
+    "AAE": BLUE,
 }
 DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#000000", "#7B3FA0", "#999999")
 

@@ -1,0 +1,77 @@
+r"""How well codes fill a prior: the density of codes over the prior's in cells of equal mass, and two-sample distances.
+
+A hole is a place where the prior has mass and the codes have none: the decoder was never asked to draw it.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def density_ratio(z: Tensor, std: float = 1.0, cells: int = 20) -> Tensor:
+    r"""Density of codes over that of the prior :math:`N(0, s^2 I)` in the plane, in cells that all have equal mass.
+
+    Both coordinates go through the prior's distribution function, which makes the prior uniform on the unit square;
+    the square is divided evenly. With *n* codes each cell expects :math:`n / \text{cells}^2`.
+
+    Args:
+        z: codes, shape (N, 2).
+        std: the prior's standard deviation *s*.
+        cells: how many a side.
+
+    Returns:
+        Shape (cells, cells), the first axis along the first coordinate: 1 where the codes are as dense as the prior,
+        0 in a hole; 1 on average.
+
+    Raises:
+        ValueError: *z* is not of shape (N, 2) or empty.
+    """
+    if z.ndim != 2 or z.shape[1] != 2 or len(z) == 0:
+        raise ValueError(f"density_ratio takes codes of two numbers, shape (N, 2); they are {tuple(z.shape)}.")
+    place = (torch.special.ndtr(z / std) * cells).long().clamp(0, cells - 1)
+    counts = torch.bincount(place[:, 0] * cells + place[:, 1], minlength=cells * cells)
+    return counts.view(cells, cells) * (cells * cells / len(z))
+
+
+def hole_fraction(ratio: Tensor, least: float = 0.2) -> float:
+    """The part of the prior's mass where codes have less than *least* of its density, from :func:`density_ratio`."""
+    return (ratio < least).float().mean().item()
+
+
+def jensen_shannon(ratio: Tensor) -> float:
+    r"""Jensen–Shannon divergence between codes *q* and prior *p*, in nats, 0 to log 2, from :func:`density_ratio`.
+
+    .. math:: \text{JS} = \tfrac12 \mathbb{E}_p\!\left[\log \tfrac{2}{1 + r}\right]
+        + \tfrac12 \mathbb{E}_p\!\left[r \log \tfrac{2 r}{1 + r}\right], \qquad r = q / p
+
+    In cells it is at most the true one. Of *n* perfect codes it is about :math:`\text{cells}^2 / 8n`, not 0.
+    """
+    r = ratio.double().flatten()
+    prior, code = math.log(2) - (1 + r).log(), torch.special.xlogy(r, 2 * r / (1 + r))
+    return 0.5 * (prior + code).mean().item()
+
+
+def mmd(a: Tensor, b: Tensor, width: float = 1.0) -> float:
+    r"""Squared maximum mean discrepancy, unbiased, with the kernel :math:`k(a, b) = e^{-\lVert a - b \rVert^2 / 2w^2}`.
+
+    Gretton et al., "A kernel two-sample test" (2012), equation 3. Zero on average, and slightly negative as often as
+    positive, for two samples of one distribution.
+
+    Args:
+        a, b: shapes (m, d) and (n, d), two or more of each.
+        width: *w*.
+
+    Raises:
+        ValueError: the shapes do not fit, or a sample has fewer than two points.
+    """
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
+        raise ValueError(f"mmd compares samples (m, d) and (n, d), two or more of each; got {a.shape} and {b.shape}.")
+
+    def kernel(x: Tensor, y: Tensor) -> Tensor:
+        return torch.exp(torch.cdist(x, y).square() / (-2 * width * width))
+
+    m, n = len(a), len(b)
+    within_a = (kernel(a, a).sum() - m) / (m * (m - 1))
+    within_b = (kernel(b, b).sum() - n) / (n * (n - 1))
+    return (within_a + within_b - 2 * kernel(a, b).mean()).item()
