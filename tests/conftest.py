@@ -1,14 +1,18 @@
 """What the tests share: small image sets that need no download, and a browser."""
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import browser
 import pytest
 import tiny_mnist
 import torch
+from safetensors.torch import load_file
 from selenium import webdriver
+from torch import Tensor
 
 from aelib.data import ImageSet
 
@@ -65,6 +69,20 @@ def tiny(cache: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("aelib.data.images.MNIST_ARRAYS", tiny_mnist.expected())
     monkeypatch.setattr("torchvision.datasets.MNIST.resources", tiny_mnist.resources())
     return cache
+
+
+@pytest.fixture
+def torchrun(tmp_path: Path) -> Callable[[Path, int], dict[str, Tensor]]:
+    """Runs a script on a number of processes; gives the tensors that it saved to the file it was told."""
+
+    def run(script: Path, processes: int) -> dict[str, Tensor]:
+        out = tmp_path / f"{processes}.safetensors"
+        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        done = subprocess.run([*launch, str(script), str(out)], capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return load_file(out)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,11 @@
 """The adversarial autoencoder: which phase moves what, known values of its losses, its priors, clusters and holes."""
 
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from scipy.stats import kstest
 from sklearn.metrics import log_loss
 from torch import nn
@@ -397,15 +394,9 @@ def test_density_maps_are_white_where_codes_are_as_dense_as_the_prior():
 
 
 @pytest.mark.slow
-def test_two_processes_move_all_three_networks_as_one_does(tmp_path):
-    script, results = Path(__file__).with_name("two_processes_adversarial.py"), []
-    for n in (1, 2):
-        out = tmp_path / f"{n}.safetensors"
-        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n}", str(script)]
-        done = subprocess.run([*launch, str(out)], capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, done.stderr[-2000:]
-        results.append(load_file(out))
-    one, two = results
+def test_two_processes_move_all_three_networks_as_one_does(torchrun):
+    script = Path(__file__).with_name("two_processes_adversarial.py")
+    one, two = torchrun(script, 1), torchrun(script, 2)
     assert two.pop("processes").item() == 2
     for key, value in two.items():
         torch.testing.assert_close(value, one[key], rtol=1e-4, atol=1e-5)

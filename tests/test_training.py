@@ -1,7 +1,5 @@
 """The training loop: the same bits from the same seed, resumed or not, on one process or two; clear errors."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -273,16 +271,9 @@ def test_batch_normalization_is_trained_and_then_frozen(images):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 3])
-def test_several_processes_give_the_history_of_one(tmp_path, processes):
+def test_several_processes_give_the_history_of_one(torchrun, processes):
     """Under torchrun, gloo, with batches that do not divide by the number of processes."""
-    results = []
-    for n in (1, processes):
-        out = tmp_path / f"{n}.safetensors"
-        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n}", str(TWO)]
-        done = subprocess.run([*launch, str(out)], capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, done.stderr[-2000:]
-        results.append(load_file(out))
-    one, many = results
+    one, many = torchrun(TWO, 1), torchrun(TWO, processes)
     assert many["processes"].item() == processes
     for key in one.keys() - {"processes"}:
         torch.testing.assert_close(many[key], one[key], rtol=1e-4, atol=1e-5)
