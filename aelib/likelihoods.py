@@ -189,3 +189,28 @@ def bernoulli_kl(rho: float, q: Tensor) -> Tensor:
     inside = q.clamp(eps, 1 - eps)
     kl = rho * (math.log(rho) - inside.log()) + (1 - rho) * (math.log1p(-rho) - torch.log1p(-inside))
     return torch.where((q < 0) | (q > 1), math.nan, kl).sum()
+
+
+def categorical_nll(logits: Tensor, target: Tensor, ignore: int | None = None) -> Tensor:
+    r"""Negative log-likelihood of categories, in nats per example: summed over places, averaged over the batch.
+
+    .. math:: -\frac1B \sum_{n=1}^{B} \sum_{t} \log \operatorname{softmax}(\ell_{nt})_{x_{nt}}
+
+    Args:
+        logits: shape (B, T, K), a score for each of K categories.
+        target: shape (B, T), the categories, int64.
+        ignore: a category whose places do not count, such as padding.
+
+    Returns:
+        A scalar, in nats per example.
+
+    Raises:
+        ValueError: the shapes do not fit, or the batch is empty.
+    """
+    if logits.ndim != 3 or logits.shape[:2] != target.shape or len(target) == 0:
+        raise ValueError(
+            f"categorical_nll takes logits (B, T, K) and categories (B, T), B at least 1; "
+            f"it got {tuple(logits.shape)} and {tuple(target.shape)}."
+        )
+    skipped = -100 if ignore is None else ignore  # -100: no category, F.cross_entropy's own default
+    return F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=skipped, reduction="sum") / len(target)

@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 from torch.nn import Parameter
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
@@ -30,6 +31,25 @@ def adamw(lr: float, weight_decay: float = 0.01) -> MakeOptimizer:
 def sgd(lr: float, momentum: float = 0.0) -> MakeOptimizer:
     """Stochastic gradient descent with momentum."""
     return partial(torch.optim.SGD, lr=lr, momentum=momentum, fused=True)
+
+
+def clipped(optimizer: MakeOptimizer, norm: float) -> MakeOptimizer:
+    """The optimizer, with the gradient of all its parameters together scaled down to *norm* where it is longer.
+
+    Pascanu, Mikolov & Bengio (2013). A recurrent network's gradient explodes now and then.
+    """
+
+    def make(parameters: Iterable[Parameter]) -> Optimizer:
+        made = optimizer(parameters)
+        trained = [p for group in made.param_groups for p in group["params"]]
+
+        def clip(*_: object) -> None:
+            clip_grad_norm_(trained, norm)
+
+        made.register_step_pre_hook(clip)
+        return made
+
+    return make
 
 
 def constant() -> MakeSchedule:

@@ -74,7 +74,9 @@ def _save(path: Path, model: nn.Module, history: pd.DataFrame) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
-        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, temporary, {"run": json.dumps(head)})
+        # safetensors refuses memory that two names share, as those of tied layers do.
+        apart = {k: v.cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+        save_file(apart, temporary, {"run": json.dumps(head)})
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

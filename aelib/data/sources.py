@@ -2,11 +2,13 @@
 
 A data set is a name, the arrays it must consist of (`Expected`) and the sources they may come from (`Source`).
 `load` is the only way in: it never returns an array whose SHA-256 is not the expected one, and it writes nothing
-outside the cache folder.
+outside the cache folder. Where a paper's archive has a published SHA-256 and its arrays have none, the source verifies
+the archive, and the cache entry keeps the arrays' SHA-256.
 """
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,11 +51,14 @@ class Source:
 
     `fetch(folder)` returns the arrays, or raises any Exception whose text says why not. It may write into `folder`
     (an empty one, removed afterwards) and nowhere else; `size` is what it writes there, in bytes, for the bar.
+    `verifies`: it raises unless the file that it reads is the official one, byte for byte; then its arrays, of the
+    expected names, are right whatever they are.
     """
 
     name: str
     fetch: Callable[[Path], Arrays]
     size: int = 0
+    verifies: bool = False
 
 
 def cache_folder() -> Path:
@@ -97,7 +102,7 @@ def load(
             _sweep(folder, name)
             with TemporaryDirectory(".tmp", f"{name}.", folder, ignore_cleanup_errors=True) as scratch:
                 arrays, source = _fetch(name, sources, expected, Path(scratch), advice)
-                write_entry(entry, arrays, source, Path(scratch))
+                write_entry(entry, arrays, source.name, Path(scratch), remember=source.verifies)
     except Timeout as error:
         raise DataError(f"Another process has held {error.lock_file} for {LOCK_WAIT:.0f} s: end it.") from error
     except OSError as error:
@@ -105,7 +110,7 @@ def load(
             f"The cache folder {folder} cannot be written ({error.strerror or error}): "
             f"set AELIB_DATA to a folder that you can write to, with {SPACE} free."
         ) from error
-    return arrays, source
+    return arrays, source.name
 
 
 def read_entry(entry: Path, expected: Mapping[str, Expected]) -> tuple[Arrays, str]:
@@ -113,20 +118,33 @@ def read_entry(entry: Path, expected: Mapping[str, Expected]) -> tuple[Arrays, s
     try:
         with safe_open(entry, framework="numpy") as file:
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is not a dict)
-            source = (file.metadata() or {}).get("source", "the cache")
+            head = file.metadata() or {}
+        if "arrays" in head:  # of a source that verifies
+            names = expected.keys()
+            expected = {
+                key: Expected(tuple(shape), digest) for key, (shape, digest) in json.loads(head["arrays"]).items()
+            }
+            if expected.keys() != names:
+                raise ValueError(f"it describes the arrays {sorted(expected)}, expected {sorted(names)}")
         verify(arrays, expected)
     except FileNotFoundError as error:
         raise DataError(f"{entry} does not exist.") from error
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(f"{entry} is damaged ({error}).") from error
-    return arrays, source
+    return arrays, head.get("source", "the cache")
 
 
-def write_entry(entry: Path, arrays: Arrays, source: str, scratch: Path) -> None:
-    """Write a cache entry atomically: to a temporary file on the same disk, synchronized, then renamed."""
+def write_entry(entry: Path, arrays: Arrays, source: str, scratch: Path, remember: bool = False) -> None:
+    """Write a cache entry atomically: to a temporary file on the same disk, synchronized, then renamed.
+
+    `remember`: whether the entry keeps its arrays' shapes and SHA-256, because nobody else knows them.
+    """
+    head = {"source": source}
+    if remember:
+        head["arrays"] = json.dumps({key: (array.shape, _sha256(array)) for key, array in arrays.items()})
     temporary = scratch / entry.name
     with temporary.open("wb") as file:
-        file.write(safetensors.numpy.save(arrays, metadata={"source": source}))
+        file.write(safetensors.numpy.save(arrays, metadata=head))
         file.flush()
         os.fsync(file.fileno())
     if entry.is_dir():  # only a file can be replaced
@@ -142,13 +160,17 @@ def verify(arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, Expected])
         array = arrays[key]
         if array.dtype != np.uint8 or array.shape != shape:
             raise ValueError(f"{key} is {array.dtype} of shape {array.shape}, expected uint8 of shape {shape}")
-        if (found := hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()) != sha256:
+        if (found := _sha256(array)) != sha256:
             raise ValueError(f"{key} has the SHA-256 {found[:12]}…, expected {sha256[:12]}…")
+
+
+def _sha256(array: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def _fetch(
     name: str, sources: Sequence[Source], expected: Mapping[str, Expected], scratch: Path, advice: str
-) -> tuple[Arrays, str]:
+) -> tuple[Arrays, Source]:
     reasons = []
     for number, source in enumerate(sources):
         folder = scratch / str(number)
@@ -156,8 +178,9 @@ def _fetch(
         try:
             with progress(folder, f"{name} from {source.name}", source.size):
                 arrays = source.fetch(folder)
-            verify(arrays, expected)
-            return {key: np.require(arrays[key], requirements=["C", "W"]) for key in expected}, source.name
+            if not source.verifies:
+                verify(arrays, expected)
+            return {key: np.require(arrays[key], requirements=["C", "W"]) for key in expected}, source
         except Exception as error:  # each library fails in its own ways: the next source is tried, the reason kept
             if isinstance(error, OSError) and error.errno in FULL:
                 raise

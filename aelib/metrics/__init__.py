@@ -4,6 +4,7 @@ from aelib.metrics.classification import accuracy
 from aelib.metrics.likelihood import Estimate, active_units, elbo, importance_bounds, log_likelihood, nll, unit_activity
 from aelib.metrics.probes import Accuracy, knn, logistic_regression, one_class, retrieval_precision, svm
 from aelib.metrics.reconstruction import codes, image_errors, per_image, per_pixel, psnr, reconstructions, ssim
+from aelib.metrics.sequences import exact_matches, nats_per_word, rewritten, steps_to, word_accuracies
 from aelib.metrics.sparsity import activity, dead_units, l0, refit, unexplained
 
 __all__ = [
@@ -15,12 +16,14 @@ __all__ = [
     "codes",
     "dead_units",
     "elbo",
+    "exact_matches",
     "image_errors",
     "importance_bounds",
     "knn",
     "l0",
     "log_likelihood",
     "logistic_regression",
+    "nats_per_word",
     "nll",
     "one_class",
     "per_image",
@@ -29,8 +32,11 @@ __all__ = [
     "reconstructions",
     "refit",
     "retrieval_precision",
+    "rewritten",
     "ssim",
+    "steps_to",
     "svm",
     "unexplained",
     "unit_activity",
+    "word_accuracies",
 ]

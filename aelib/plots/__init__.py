@@ -5,12 +5,15 @@ from aelib.plots.curves import histogram, learning_curves, lines, trade_off
 from aelib.plots.images import filters, image_grid, image_rows, reconstruction_rows, sheet
 from aelib.plots.latent import density_maps, latent_scatter
 from aelib.plots.png import fewer_colors
+from aelib.plots.sequences import attention_map, code_scatter
 from aelib.plots.style import COLORS, DIGITS, color_of
 
 __all__ = [
     "COLORS",
     "DIGITS",
     "architecture",
+    "attention_map",
+    "code_scatter",
     "color_of",
     "density_maps",
     "fewer_colors",
