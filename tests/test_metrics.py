@@ -11,6 +11,7 @@ from aelib.metrics import (
     codes,
     image_errors,
     knn,
+    linear_svm,
     logistic_regression,
     one_class,
     per_image,
@@ -63,7 +64,7 @@ def test_codes_and_reconstructions_do_not_depend_on_the_batch_size(images):
         codes(model, images[:0])
 
 
-@pytest.mark.parametrize("probe", [svm, logistic_regression, knn])
+@pytest.mark.parametrize("probe", [svm, linear_svm, logistic_regression, knn])
 def test_probes_find_separable_classes_and_nothing_in_noise(probe):
     generator = torch.Generator().manual_seed(0)
     y = torch.arange(400) % 4

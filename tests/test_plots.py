@@ -46,6 +46,12 @@ def test_reconstruction_rows_print_each_images_error(images):
     assert titles[4:] == [f"{one.square().sum():.1f}" for one in x]
 
 
+def test_filters_are_labeled_row_by_row():
+    figure = plots.filters(torch.rand(5, 784), (28, 28), columns=2, labels=["a", "b", "c"])
+    assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["a", "b", "c"]
+    assert [bool(axis.texts) for axis in figure.axes] == [True, False] * 3
+
+
 @pytest.mark.parametrize(
     ("make", "code"), [(Convolutional, "64"), (SuperResolution, "64"), (lambda: Autoencoder((784, 30)), "30")]
 )

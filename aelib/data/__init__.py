@@ -8,6 +8,7 @@ from aelib.data.photographs import photographs, whiten, whitened_patches
 from aelib.data.reviews import Reviews, ReviewSplits, imdb, rotten_tomatoes
 from aelib.data.sources import DataError
 from aelib.data.text import EOS, PAD, UNKNOWN, Buckets, TextSet, Vocabulary, reversed_words, tokenize, with_end
+from aelib.data.variations import Variation, variation
 
 __all__ = [
     "EOS",
@@ -23,6 +24,7 @@ __all__ = [
     "Reviews",
     "Splits",
     "TextSet",
+    "Variation",
     "Vocabulary",
     "binarize",
     "imdb",
@@ -31,6 +33,7 @@ __all__ = [
     "reversed_words",
     "rotten_tomatoes",
     "tokenize",
+    "variation",
     "whiten",
     "whitened_patches",
     "with_end",

@@ -2,7 +2,7 @@
 
 from aelib.metrics.classification import accuracy
 from aelib.metrics.likelihood import Estimate, active_units, elbo, importance_bounds, log_likelihood, nll, unit_activity
-from aelib.metrics.probes import Accuracy, knn, logistic_regression, one_class, retrieval_precision, svm
+from aelib.metrics.probes import Accuracy, knn, linear_svm, logistic_regression, one_class, retrieval_precision, svm
 from aelib.metrics.reconstruction import codes, image_errors, per_image, per_pixel, psnr, reconstructions, ssim
 from aelib.metrics.sequences import exact_matches, nats_per_word, rewritten, steps_to, word_accuracies
 from aelib.metrics.sparsity import activity, dead_units, l0, refit, unexplained
@@ -21,6 +21,7 @@ __all__ = [
     "importance_bounds",
     "knn",
     "l0",
+    "linear_svm",
     "log_likelihood",
     "logistic_regression",
     "nats_per_word",

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 from torch import Tensor
 
 
@@ -67,6 +67,11 @@ def svm(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 10.0, w
     """
     gamma = "scale" if width == 1 else width / (z.shape[1] * z.double().var(correction=0).item())
     return _probe(SVC(C=c, gamma=gamma, cache_size=1000), z, y, z_test, y_test)
+
+
+def linear_svm(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 0.01) -> Accuracy:
+    """Linear support vector machine, one class against the rest, on standardized codes."""
+    return _probe(make_pipeline(StandardScaler(), LinearSVC(C=c, dual=True, random_state=0)), z, y, z_test, y_test)
 
 
 def logistic_regression(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 1.0) -> Accuracy:

@@ -19,6 +19,7 @@ COLORS = {
     "RBM-pretrained": PINK,
     "Random start": RED,
     "Modern": BLUE,
+    "Denoising": GREEN,
     "SR": ORANGE,
     "Conv": GREEN,
     "Stacked": SKY,
