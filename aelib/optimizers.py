@@ -28,6 +28,11 @@ def adamw(lr: float, weight_decay: float = 0.01) -> MakeOptimizer:
     return partial(torch.optim.AdamW, lr=lr, weight_decay=weight_decay, fused=True)
 
 
+def adagrad(lr: float) -> MakeOptimizer:
+    """Adagrad (Duchi, Hazan & Singer 2011): each weight's rate falls with the root of its summed squared gradients."""
+    return partial(torch.optim.Adagrad, lr=lr, fused=True)
+
+
 def sgd(lr: float, momentum: float = 0.0) -> MakeOptimizer:
     """Stochastic gradient descent with momentum."""
     return partial(torch.optim.SGD, lr=lr, momentum=momentum, fused=True)

@@ -21,6 +21,11 @@ def test_axes_are_labeled_and_no_figure_stays_open(images, small):
         plots.lines({"PCA": ([1, 10], [3.0, 2.0])}, "size", "error", log_x=True, log_y=True),
         plots.histogram({"PCA": torch.rand(50)}, "error"),
         plots.trade_off({"Conv, ours": (1.0, 2.0), "SR, ours": (2.0, 1.0)}, "seconds", "error"),
+        plots.strips({"β = 1": [0.5, 0.6, 0.7], "β = 4": [0.9]}, "objective", "score"),
+        plots.stacked(
+            {"β = 1": {"one part": 3.0, "other": 1.0}, "β = 4": {"one part": 1.0, "other": 1.0}}, "model", "nats"
+        ),
+        plots.heat_maps({"β = 1": torch.rand(4, 2)}, {"β = 1": list("abcd")}, ["x", "y"], "nats", "latent"),
         plots.latent_scatter(z[:, :2], torch.arange(60) % 10),
         plots.latent_scatter(z, torch.arange(60) % 10, project="t-sne"),
     ]
@@ -44,6 +49,22 @@ def test_reconstruction_rows_print_each_images_error(images):
     figure = plots.reconstruction_rows(x, {"dark": torch.zeros_like(x)})
     titles = [axis.get_title() for axis in figure.axes]
     assert titles[4:] == [f"{one.square().sum():.1f}" for one in x]
+
+
+def test_rows_of_images_carry_labels_and_color_images_keep_their_colors():
+    rows = {"gray": torch.rand(3, 1, 5, 6), "color": torch.rand(3, 3, 5, 6)}
+    figure = plots.image_rows(rows, {"gray": ["-1", "0", "1"]})
+    shown = [axis.get_images()[0].get_array() for axis in figure.axes]
+    assert [image.shape for image in shown] == [(5, 6)] * 3 + [(5, 6, 3)] * 3
+    assert (shown[4][2, 3] == rows["color"][1, :, 2, 3].numpy()).all()
+    assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["gray", "color"]
+    assert [axis.get_title() for axis in figure.axes] == ["-1", "0", "1", "", "", ""]
+
+
+def test_strips_draw_a_point_a_value_and_their_mean():
+    axis = plots.strips({"a": [0.0, 1.0, 5.0]}, "model", "score").axes[0]
+    assert sorted(axis.collections[0].get_offsets()[:, 1].tolist()) == [0.0, 1.0, 5.0]
+    assert axis.collections[1].get_segments()[0][0][1] == 2.0
 
 
 def test_filters_are_labeled_row_by_row():
@@ -101,6 +122,8 @@ def test_what_cannot_be_drawn_is_refused(images):
         plots.image_grid(images[:0].images())
     with pytest.raises(ValueError, match=r"filters needs weights \(units, 784\)"):
         plots.filters(torch.rand(3, 100), (28, 28))
+    with pytest.raises(ValueError, match=r"tables of 3 columns; they are of the shapes \[\(4, 2\)\]"):
+        plots.heat_maps({"a": torch.rand(4, 2)}, {"a": list("abcd")}, ["x", "y", "z"], "nats", "latent")
     with pytest.raises(ValueError, match="'pca' or 't-sne'"):
         plots.latent_scatter(torch.rand(5, 3), torch.arange(5), project="umap")
     with pytest.raises(ValueError, match="N labels"):

@@ -1,12 +1,14 @@
 """Data sets as tensors in memory, fetched once, verified on every load."""
 
 from aelib.data.binarize import Binarized, binarize
+from aelib.data.celeba import celeba
 from aelib.data.grammar import Grammar
 from aelib.data.images import mnist
 from aelib.data.imageset import Batch, ImageSet, Splits
 from aelib.data.photographs import photographs, whiten, whitened_patches
 from aelib.data.reviews import Reviews, ReviewSplits, imdb, rotten_tomatoes
 from aelib.data.sources import DataError
+from aelib.data.sprites import Sprites, sprites
 from aelib.data.text import EOS, PAD, UNKNOWN, Buckets, TextSet, Vocabulary, reversed_words, tokenize, with_end
 from aelib.data.variations import Variation, variation
 
@@ -23,15 +25,18 @@ __all__ = [
     "ReviewSplits",
     "Reviews",
     "Splits",
+    "Sprites",
     "TextSet",
     "Variation",
     "Vocabulary",
     "binarize",
+    "celeba",
     "imdb",
     "mnist",
     "photographs",
     "reversed_words",
     "rotten_tomatoes",
+    "sprites",
     "tokenize",
     "variation",
     "whiten",

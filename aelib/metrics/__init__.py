@@ -1,6 +1,7 @@
 """How good a model is: reconstruction errors, likelihoods, and probes on codes."""
 
 from aelib.metrics.classification import accuracy
+from aelib.metrics.disentanglement import DCI, beta_vae_score, dci, factor_vae_score, mig, mutual_information
 from aelib.metrics.likelihood import Estimate, active_units, elbo, importance_bounds, log_likelihood, nll, unit_activity
 from aelib.metrics.probes import Accuracy, knn, linear_svm, logistic_regression, one_class, retrieval_precision, svm
 from aelib.metrics.reconstruction import codes, image_errors, per_image, per_pixel, psnr, reconstructions, ssim
@@ -8,15 +9,19 @@ from aelib.metrics.sequences import exact_matches, nats_per_word, rewritten, ste
 from aelib.metrics.sparsity import activity, dead_units, l0, refit, unexplained
 
 __all__ = [
+    "DCI",
     "Accuracy",
     "Estimate",
     "accuracy",
     "active_units",
     "activity",
+    "beta_vae_score",
     "codes",
+    "dci",
     "dead_units",
     "elbo",
     "exact_matches",
+    "factor_vae_score",
     "image_errors",
     "importance_bounds",
     "knn",
@@ -24,6 +29,8 @@ __all__ = [
     "linear_svm",
     "log_likelihood",
     "logistic_regression",
+    "mig",
+    "mutual_information",
     "nats_per_word",
     "nll",
     "one_class",

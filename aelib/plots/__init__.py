@@ -1,12 +1,13 @@
 """The figures of the book. Every function returns a closed matplotlib figure, which a notebook shows once."""
 
 from aelib.plots.architecture import architecture
-from aelib.plots.curves import histogram, learning_curves, lines, trade_off
+from aelib.plots.curves import histogram, learning_curves, lines, stacked, strips, trade_off
 from aelib.plots.images import filters, image_grid, image_rows, reconstruction_rows, sheet
 from aelib.plots.latent import density_maps, latent_scatter
 from aelib.plots.png import fewer_colors
 from aelib.plots.sequences import attention_map, code_scatter
 from aelib.plots.style import COLORS, DIGITS, color_of
+from aelib.plots.tables import heat_maps
 
 __all__ = [
     "COLORS",
@@ -18,6 +19,7 @@ __all__ = [
     "density_maps",
     "fewer_colors",
     "filters",
+    "heat_maps",
     "histogram",
     "image_grid",
     "image_rows",
@@ -26,5 +28,7 @@ __all__ = [
     "lines",
     "reconstruction_rows",
     "sheet",
+    "stacked",
+    "strips",
     "trade_off",
 ]

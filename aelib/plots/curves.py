@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from aelib.plots.style import color_of, finish
+from aelib.plots.style import BLUE, GREEN, ORANGE, PINK, SKY, color_of, finish
 
 
 def learning_curves(
@@ -88,6 +88,30 @@ def trade_off(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: st
         axis.annotate(label, (x, y), xytext=offset, textcoords="offset points", fontsize=8, ha=side)
     axis.set(xlabel=xlabel, ylabel=ylabel, xscale="log", yscale="log")
     axis.margins(x=0.25, y=0.15)
+    return finish(figure)
+
+
+def strips(values: Mapping[str, Sequence[float]], xlabel: str, ylabel: str) -> Figure:
+    """A point for each value (a seed, say) over its label, and a bar at the mean."""
+    figure, axis = plt.subplots(figsize=(max(4.2, 0.9 * len(values) + 1), 3.4))
+    for i, (label, points) in enumerate(values.items()):
+        color = color_of(label, i)
+        spread = [i + 0.12 * (n - (len(points) - 1) / 2) for n in range(len(points))]
+        axis.scatter(spread, list(points), s=36, color=color, zorder=3)
+        axis.hlines(sum(points) / len(points), i - 0.3, i + 0.3, color=color, linewidth=2)
+    axis.set_xticks(range(len(values)), list(values))
+    axis.grid(visible=False, axis="x")
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    return finish(figure)
+
+
+def stacked(values: Mapping[str, Mapping[str, float]], xlabel: str, ylabel: str) -> Figure:
+    """A bar for each label, made of its parts: label to part to a value that is not negative."""
+    figure, axis = plt.subplots(figsize=(max(4.2, 0.9 * len(values) + 2), 3.4))
+    pd.DataFrame(values).T.plot.bar(stacked=True, ax=axis, rot=0, width=0.6, color=[BLUE, ORANGE, GREEN, PINK, SKY])
+    axis.grid(visible=False, axis="x")
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return finish(figure)
 
 
