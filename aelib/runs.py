@@ -59,8 +59,9 @@ def recorded(
 
 
 def _save(path: Path, model: nn.Module, history: pd.DataFrame) -> None:
+    state, tied = model.state_dict(), _tied(model)
     # Vectors weigh little, and the variances that batch normalization keeps can be too large for half precision.
-    tensors = {k: v.half() if v.dtype == torch.float32 and v.ndim > 1 else v for k, v in model.state_dict().items()}
+    tensors = {k: v.half() if v.dtype == torch.float32 and v.ndim > 1 else v for k, v in state.items() if k not in tied}
     if lost := [k for k, v in tensors.items() if v.is_floating_point() and not v.isfinite().all()]:
         raise FloatingPointError(f"The run is not recorded: {', '.join(lost)} would hold numbers that are not finite.")
     head = {
@@ -74,9 +75,7 @@ def _save(path: Path, model: nn.Module, history: pd.DataFrame) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
-        # safetensors refuses memory that two names share, as those of tied layers do.
-        apart = {k: v.cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
-        save_file(apart, temporary, {"run": json.dumps(head)})
+        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, temporary, {"run": json.dumps(head)})
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
@@ -84,12 +83,20 @@ def _save(path: Path, model: nn.Module, history: pd.DataFrame) -> None:
         raise
 
 
+def _tied(model: nn.Module) -> dict[str, str]:
+    """What the model has under two names, e.g. tied weights: each further name, and the first. Recorded once."""
+    first: dict[tuple[int, torch.Size], str] = {}
+    names = {k: first.setdefault((v.data_ptr(), v.shape), k) for k, v in model.state_dict().items() if v.numel()}
+    return {k: one for k, one in names.items() if k != one}
+
+
 def _load(path: Path, model: nn.Module) -> pd.DataFrame:
     try:
         with safe_open(path, framework="pt") as file:
             head = json.loads(file.metadata()["run"])
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-        model.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in weights.items()})
+        state = {k: v.float() if v.dtype == torch.float16 else v for k, v in weights.items()}
+        model.load_state_dict(state | {k: state[first] for k, first in _tied(model).items()})
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(
             f"{path.name} is no record of this {type(model).__name__} ({error}). "

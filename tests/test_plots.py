@@ -19,6 +19,7 @@ def test_axes_are_labeled_and_no_figure_stays_open(images, small):
     figures = [
         plots.learning_curves({"Autoencoder": history}, "squared error per image"),
         plots.lines({"PCA": ([1, 10], [3.0, 2.0])}, "size", "error", log_x=True, log_y=True),
+        plots.bands({"PCA": [([1, 2], [3.0, 2.0]), ([1, 2], [4.0, 2.5])]}, "epoch", "error"),
         plots.histogram({"PCA": torch.rand(50)}, "error"),
         plots.trade_off({"Conv, ours": (1.0, 2.0), "SR, ours": (2.0, 1.0)}, "seconds", "error"),
         plots.strips({"β = 1": [0.5, 0.6, 0.7], "β = 4": [0.9]}, "objective", "score"),
@@ -35,6 +36,17 @@ def test_axes_are_labeled_and_no_figure_stays_open(images, small):
     assert plt.get_fignums() == []
     validation = [line.get_linestyle() for line in figures[0].axes[0].get_lines()]
     assert validation == ["-", "--"]
+
+
+def test_a_band_runs_from_the_least_to_the_largest_around_the_mean():
+    axis = plots.bands(
+        {"VAE": [([1, 2], [1.0, 4.0]), ([1, 2], [3.0, 5.0]), ([1, 2], [2.0, 9.0])]}, "epoch", "error"
+    ).axes[0]
+    assert axis.get_lines()[0].get_ydata().tolist() == [2.0, 6.0]
+    edges = axis.collections[0].get_paths()[0].vertices
+    assert {(x, y) for x, y in edges.tolist()} == {(1, 1), (2, 4), (1, 3), (2, 9)}
+    with pytest.raises(ValueError, match="do not share"):
+        plots.bands({"VAE": [([1, 2], [1.0, 4.0]), ([1, 3], [3.0, 5.0])]}, "epoch", "error")
 
 
 def test_a_grid_shows_every_image(images):

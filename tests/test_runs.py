@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from aelib.models.autoencoder import Autoencoder, SquaredError
+from aelib.models.denoising import TiedAutoencoder
 from aelib.models.recurrent import Seq2Seq
 from aelib.runs import recorded
 from aelib.training import Phase, fit
@@ -64,6 +65,21 @@ def test_layers_that_share_their_weights_are_recorded(cpu, tmp_path, monkeypatch
     for name, value in other.state_dict().items():
         torch.testing.assert_close(value, tied.state_dict()[name], rtol=0, atol=2e-3)
     assert other.decoder is other.encoder
+
+
+def test_tied_weights_are_recorded_once(cpu, tmp_path, monkeypatch):
+    history = pd.DataFrame([], columns=["epoch", "split", "phase", "term", "value"])
+    torch.manual_seed(0)
+    first, second = (TiedAutoencoder(50, (1, 8, 8)) for _ in range(2))
+    monkeypatch.setenv("AELIB_RECORD", "1")
+    recorded("run", first, lambda: history, folder=tmp_path)
+    assert (tmp_path / "run.cpu.safetensors").stat().st_size < 2 * 1.5 * 50 * 64
+    recorded("run", second, never, folder=tmp_path)
+    x = torch.rand(5, 1, 8, 8)
+    torch.testing.assert_close(second(x).x_hat, first(x).x_hat, rtol=0, atol=5e-3)
+    with torch.no_grad():
+        second.encoder[1].weight.zero_()  # still one matrix
+    assert not second.decoder[0].up.weight.any()
 
 
 def test_a_history_can_be_recorded_without_weights(cpu, small, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from aelib.data.binarize import Binarized, binarize
 from aelib.data.celeba import celeba
 from aelib.data.grammar import Grammar
+from aelib.data.grids import Grids
 from aelib.data.images import mnist
 from aelib.data.imageset import Batch, ImageSet, Splits
 from aelib.data.photographs import photographs, whiten, whitened_patches
@@ -21,6 +22,7 @@ __all__ = [
     "Buckets",
     "DataError",
     "Grammar",
+    "Grids",
     "ImageSet",
     "ReviewSplits",
     "Reviews",

@@ -1,38 +1,55 @@
 """How good a model is: reconstruction errors, likelihoods, and probes on codes."""
 
 from aelib.metrics.classification import accuracy
+from aelib.metrics.codebook import Usage, bits_per_symbol, code_grids, code_usage
 from aelib.metrics.disentanglement import DCI, beta_vae_score, dci, factor_vae_score, mig, mutual_information
+from aelib.metrics.interpolation import Journey, interpolation, journey
+from aelib.metrics.kmeans import Clustering, clusters
 from aelib.metrics.likelihood import Estimate, active_units, elbo, importance_bounds, log_likelihood, nll, unit_activity
 from aelib.metrics.probes import Accuracy, knn, linear_svm, logistic_regression, one_class, retrieval_precision, svm
 from aelib.metrics.reconstruction import codes, image_errors, per_image, per_pixel, psnr, reconstructions, ssim
+from aelib.metrics.robustness import damaged, error_under, missing_patch, noise, shift
 from aelib.metrics.sequences import exact_matches, nats_per_word, rewritten, steps_to, word_accuracies
 from aelib.metrics.sparsity import activity, dead_units, l0, refit, unexplained
 
 __all__ = [
     "DCI",
     "Accuracy",
+    "Clustering",
     "Estimate",
+    "Journey",
+    "Usage",
     "accuracy",
     "active_units",
     "activity",
     "beta_vae_score",
+    "bits_per_symbol",
+    "clusters",
+    "code_grids",
+    "code_usage",
     "codes",
+    "damaged",
     "dci",
     "dead_units",
     "elbo",
+    "error_under",
     "exact_matches",
     "factor_vae_score",
     "image_errors",
     "importance_bounds",
+    "interpolation",
+    "journey",
     "knn",
     "l0",
     "linear_svm",
     "log_likelihood",
     "logistic_regression",
     "mig",
+    "missing_patch",
     "mutual_information",
     "nats_per_word",
     "nll",
+    "noise",
     "one_class",
     "per_image",
     "per_pixel",
@@ -41,6 +58,7 @@ __all__ = [
     "refit",
     "retrieval_precision",
     "rewritten",
+    "shift",
     "ssim",
     "steps_to",
     "svm",

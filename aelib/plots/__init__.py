@@ -1,7 +1,7 @@
 """The figures of the book. Every function returns a closed matplotlib figure, which a notebook shows once."""
 
 from aelib.plots.architecture import architecture
-from aelib.plots.curves import histogram, learning_curves, lines, stacked, strips, trade_off
+from aelib.plots.curves import bands, histogram, learning_curves, lines, stacked, strips, trade_off
 from aelib.plots.images import filters, image_grid, image_rows, reconstruction_rows, sheet
 from aelib.plots.latent import density_maps, latent_scatter
 from aelib.plots.png import fewer_colors
@@ -14,6 +14,7 @@ __all__ = [
     "DIGITS",
     "architecture",
     "attention_map",
+    "bands",
     "code_scatter",
     "color_of",
     "density_maps",

@@ -42,6 +42,32 @@ def learning_curves(
     return finish(figure)
 
 
+def bands(
+    runs: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]],
+    xlabel: str,
+    ylabel: str,
+    log_y: bool = False,
+) -> Figure:
+    """Several runs a label, e.g. one a seed: a line through their means, a band from the least to the largest.
+
+    Args:
+        runs: label to runs, each (horizontal, vertical) values; the runs of a label share the horizontal ones.
+        xlabel, ylabel: what the axes are, with units.
+        log_y: whether the vertical axis is logarithmic.
+    """
+    figure, axis = plt.subplots(figsize=(6.2, 3.6))
+    for i, (label, several) in enumerate(runs.items()):
+        xs = list(several[0][0])
+        if any(list(one) != xs for one, _ in several):
+            raise ValueError(f"The runs of {label!r} do not share their horizontal values.")
+        ys, color = torch.tensor([list(map(float, y)) for _, y in several]), color_of(label, i)
+        axis.plot(xs, ys.mean(0), color=color, label=label, marker=".")
+        axis.fill_between(xs, ys.amin(0), ys.amax(0), color=color, alpha=0.2, linewidth=0)
+    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log_y else "linear")
+    axis.legend()
+    return finish(figure)
+
+
 def lines(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     xlabel: str,

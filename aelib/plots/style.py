@@ -35,6 +35,9 @@ COLORS = {
     "In order": ORANGE,
     "Attention": GREEN,
     "Pretrained": BLUE,
+    "Contractive": PINK,
+    "VQ-VAE": ORANGE,
+    "FSQ": SKY,
 }
 DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#000000", "#7B3FA0", "#999999")
 
