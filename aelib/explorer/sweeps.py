@@ -6,7 +6,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from aelib.data import ImageSet
+from aelib.data import ImageSet, Sprites
 from aelib.explorer import still
 from aelib.explorer.export import export_decoder, frozen
 from aelib.explorer.inputs import decode, encode
@@ -20,7 +20,7 @@ Key = Hashable | tuple[Hashable, ...]
 
 def traversal(
     models: nn.Module | Mapping[Key, nn.Module],
-    images: ImageSet,
+    images: ImageSet | Sprites,
     kl: Mapping[Key, Sequence[float]] | Sequence[float],
     *,
     controls: Sequence[str] = ("model",),
@@ -68,7 +68,7 @@ def traversal(
                "scores": told.get(key, {})}
         )  # fmt: skip
     data = {
-        "models": entries, "controls": list(controls), "images": pack_images(images.x.cpu()), "reach": reach,
+        "models": entries, "controls": list(controls), "images": pack_images(images.images().cpu()), "reach": reach,
         "noun": noun,
     }  # fmt: skip
     first = next(iter(named))

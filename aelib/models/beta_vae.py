@@ -27,7 +27,7 @@ def paper_vae(latent: int = 10) -> VAE:
     return VAE(encoder, decoder, SHAPE)
 
 
-def compact_vae(latent: int = 10, channels: int = 1) -> VAE:
+def compact_vae(latent: int = 10, channels: int = 1, hidden: Sequence[int] = (256, 128)) -> VAE:
     """A dense network a twentieth the size of the paper's, which sees and draws 64 x 64 images at half the resolution.
 
     Images are averaged over 2 x 2 pixels on the way in; on the way out the logits, not the pixels, are enlarged, so
@@ -36,12 +36,13 @@ def compact_vae(latent: int = 10, channels: int = 1) -> VAE:
     Args:
         latent: number of latents.
         channels: of the images, 1 for dSprites and 3 for photographs.
+        hidden: units of the encoder's layers; the decoder has them in reverse.
     """
     small = (channels, 32, 32)
     pixels = channels * 32 * 32
-    encoder = nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), *mlp((pixels, 256, 128, 2 * latent), nn.ReLU))
+    encoder = nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), *mlp((pixels, *hidden, 2 * latent), nn.ReLU))
     decoder = nn.Sequential(
-        *mlp((latent, 128, 256, pixels), nn.ReLU),
+        *mlp((latent, *reversed(hidden), pixels), nn.ReLU),
         nn.Unflatten(1, small),
         nn.Upsample(scale_factor=2, mode="bilinear"),  # (B, channels, 64, 64), logits
     )
