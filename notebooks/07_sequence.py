@@ -41,7 +41,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from aelib import plots
+from aelib import explorer, plots
 from aelib.claims import Claims
 from aelib.data import EOS, PAD, Batch, Buckets, Grammar, TextSet, Vocabulary, imdb, rotten_tomatoes, tokenize
 from aelib.metrics import codes, exact_matches, nats_per_word, rewritten, steps_to, word_accuracies
@@ -361,18 +361,28 @@ figure
 # %% [markdown]
 # The axes' labels say how much of the variance the two directions hold. The rest is spread over many others, as it must be: a sentence's 17 to 35 nats do not fit into two numbers.
 #
-# Walk on a straight line from one code to another, and decode on the way. A question mark stands before what the grammar does not accept.
+# Walk on a straight line from one code to another, and decode on the way. A question mark stands before what the grammar does not accept. Choose a pair and move the slider: where does the number of words change, and where the first word?
 
 # %%
-first, last = (next(i for i, words in enumerate(texts) if len(words) == n) for n in (11, 12))
-line = torch.stack([torch.lerp(z[first], z[last], t) for t in torch.linspace(0, 1, 11)])
-for t, row in enumerate(model.decode(line, 25)):
-    words = vocabulary.decode(row)
-    print(f"{t / 10:.1f}", "  " if grammar.accepts(words) else "? ", " ".join(words))
+def way(first, last, steps=11):
+    """Sentences on the line between the codes of two test sentences, given by their places."""
+    line = torch.stack([torch.lerp(z[first], z[last], t) for t in torch.linspace(0, 1, steps)])
+    found = [vocabulary.decode(row) for row in model.decode(line, 25)]
+    return [("" if grammar.accepts(words) else "? ") + " ".join(words) for words in found]
+
+
+by_words = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+places_of = [by_words[int(share * (len(texts) - 1))] for share in (0.02, 0.1, 0.3, 0.4, 0.6, 0.8)]
+explorer.texts([way(first, last) for first, last in zip(places_of[::2], places_of[1::2], strict=True)])
+
+# %% [markdown]
+# Three ways are an anecdote. Here is a count: the points half-way between two test sentences, a thousand pairs.
+
+# %%
 pairs = torch.randperm(len(z), generator=torch.Generator().manual_seed(0))[: len(z) // 2 * 2].view(2, -1)
 halfway = [vocabulary.decode(row) for row in model.decode(torch.lerp(z[pairs[0]], z[pairs[1]], 0.5), 25)]
 valid = sum(map(grammar.accepts, halfway)) / len(halfway)
-print(f"\n{valid:.0%} of {len(halfway)} points half-way between two sentences decode to a sentence of the language.")
+print(f"{valid:.0%} of {len(halfway)} points half-way between two sentences decode to a sentence of the language.")
 
 # %% [markdown]
 # ## Real sentences

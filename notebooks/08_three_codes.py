@@ -742,13 +742,10 @@ pd.DataFrame(found).T
 #
 # ## Try it
 #
-# The VAE and PCA run inside this page, with 49 numbers each. Draw a digit, or damage an example: a stray stroke, a gap. Which of the two repairs it, and which copies it?
+# The VQ-VAE's decoder runs inside this page. Choose a place of the grid and put another of the 512 codes there: the change stays near that place, but it reaches a few pixels beyond, since the decoder's windows overlap. The histogram shows how often each code occurs on the digits.
 
 # %%
-means = copy.deepcopy(models["VAE"].encoder)  # the page runs an encoder that ends in the code itself
-means[-1].weight, means[-1].bias = (nn.Parameter(p[:PLACES].detach()) for p in means[-1].parameters())
-pages = {"VAE": EncoderDecoder(means, models["VAE"].decoder), "PCA-49": linear}
-explorer.draw(pages, data.train[: profile(smoke=50, cpu=200, gpu=200)])
+explorer.codebook(models["VQ-VAE"], data.test[: profile(smoke=50, cpu=2000, gpu=2000)], noun="digit")
 
 # %% [markdown]
 # ## The published numbers and ours
