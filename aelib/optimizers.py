@@ -70,8 +70,11 @@ def one_cycle(warm_up: float = 0.3) -> MakeSchedule:
 
     def make(optimizer: Optimizer, steps: int, steps_per_epoch: int) -> LRScheduler:
         peak = [group["lr"] for group in optimizer.param_groups]
-        # OneCycleLR needs two steps at least to have an up and a down.
-        return OneCycleLR(optimizer, max_lr=peak, total_steps=max(steps, 2), pct_start=warm_up)
+        total = max(steps, 2)  # OneCycleLR needs two steps at least to have an up and a down
+        up = warm_up * total
+        if abs(up - 1) < 1e-6:  # it counts up - 1 steps from the start to the peak, and divides by them
+            up += 1e-6
+        return OneCycleLR(optimizer, max_lr=peak, total_steps=total, pct_start=up / total)
 
     return make
 

@@ -235,6 +235,20 @@ def test_what_does_not_fit_together_is_refused(small):
         fit({"ae": ae}, phase, wrong, epochs=1)
 
 
+@pytest.mark.parametrize(("warm_up", "steps"), [(0.5, 2), (0.1, 10), (0.3, 1)])
+def test_one_cycle_of_few_steps_ends_at_zero(warm_up, steps):
+    optimizer = sgd(1.0)([nn.Parameter(torch.zeros(1))])
+    schedule = one_cycle(warm_up)(optimizer, steps, 1)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(rates) < steps:
+            schedule.step()
+    assert all(0 <= rate <= 1.0 for rate in rates)
+    assert steps < 2 or rates[-1] < 1e-3
+
+
 def test_one_cycle_goes_up_and_down_and_momentum_steps_once(small):
     parameter = nn.Parameter(torch.zeros(1))
     optimizer = adam(1e-3)([parameter])

@@ -30,7 +30,7 @@ class Scoreboard(SphinxDirective):
 
 
 class Benchmarks(SphinxDirective):
-    """The recorded ratios of times, a table for each benchmark."""
+    """The recorded measurements, a table for each benchmark."""
 
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()
@@ -38,13 +38,18 @@ class Benchmarks(SphinxDirective):
         for path in sorted((RESULTS / "benchmarks").glob("*.json")):
             record = json.loads(path.read_text(encoding="utf-8"))
             rows = [
-                [name, f"{ratio['median']:.2f}", f"{ratio['least']:.2f} to {ratio['most']:.2f}"]
-                for name, ratio in record["ratios"].items()
+                [
+                    name,
+                    "{median:.3g} {unit}".format(**found),
+                    "{least:.3g} to {most:.3g}".format(**found),
+                    found["target"],
+                ]
+                for name, found in record["measures"].items()
             ]
             how = "{rounds} rounds in turn on {hardware}, {date}, commit {commit}.".format(**record)
             result += [
                 nodes.paragraph(text=record["what"]),
-                table(["Ratio of times", "Median", "Range"], [list(row) for row in rows], ["benchmark"]),
+                table(["Measure", "Median", "Range", "Target"], [list(row) for row in rows], ["benchmark"]),
                 nodes.paragraph(text=how, classes=["stamp"]),
             ]
         return result or [nodes.paragraph(text="No benchmark has been recorded yet.")]
