@@ -35,7 +35,7 @@ from aelib.training import fit
 BATCH = 128
 WHAT = (
     "One epoch on MNIST digits in batches of 128: this package's fit, a bare loop over the same tensors in memory, and "
-    "the usual loop, a DataLoader over images that ToTensor converts singly. Model, objective and optimizer are the same."
+    "the usual loop, a DataLoader over images that ToTensor converts singly. Model, objective and optimizer are equal."
 )
 
 
