@@ -296,7 +296,7 @@ plots.architecture(vq)
 # %% [markdown]
 # ## Equal budgets
 #
-# Now the comparison. All networks share the convolutions of the drawing above, down to 32 × 7 × 7 and back. All get the same digits (at `cpu` half of the 60,000), batches of 128, Adam with one cycle to $2 \cdot 10^{-3}$, and the same epochs. And all get **49 places** for the code:
+# Now the comparison. All networks share the convolutions of the drawing above, down to 32 × 7 × 7 and back. All get the same digits (at `cpu` a third of the 60,000), batches of 128, Adam with one cycle to $2 \cdot 10^{-3}$, and the same epochs. And all get **49 places** for the code:
 #
 # - **Autoencoder**: a linear layer to 49 numbers. No constraint.
 # - **Contractive**: the same, with {eq}`eq-08-hutchinson` as the penalty. The penalty is divided by the variance of the codes; *What breaks it* shows why.
@@ -333,7 +333,7 @@ pd.Series({name: count_parameters(make()) for name, make in MODELS.items()}, nam
 # The strength of the contractive penalty: a penalty that does nothing is no comparison, nor is one that ruins the reconstruction. We take the largest of three whose held-out error is at most twice the plain network's, after two epochs.
 
 # %%
-epochs, digits = profile(smoke=1, cpu=5, gpu=50), data.train[: profile(smoke=None, cpu=30_000, gpu=60_000)]
+epochs, digits = profile(smoke=1, cpu=5, gpu=50), data.train[: profile(smoke=None, cpu=20_000, gpu=60_000)]
 
 
 def trained(name, model, objective, *, seed, epochs=epochs, **options):
