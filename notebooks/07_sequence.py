@@ -20,7 +20,7 @@
 # - One recurrent network reads a sentence, of any length, into a vector of fixed size. A second one writes the sentence out again.
 # - Reading the sentence backwards, the paper's cheapest trick, makes it learn in fewer steps. We count them.
 # - The vector is a bottleneck: sentences longer than those of training fall apart. Attention goes around it, and gives up the code.
-# - Trained on reviews without labels, the reader is a better start for telling praise from blame than a random one.
+# - Trained on reviews without labels, is the reader a better start for telling praise from blame than a random one? We repeat the experiment, and miss the published gain.
 
 # %% tags=["hide-cell"]
 import importlib.util
@@ -269,7 +269,7 @@ figure.axes[0].axvline(20.5, color="gray", linewidth=0.8)
 figure
 
 # %% [markdown]
-# Left of the gray line little depends on length: the code has room. Right of it the two networks that live on $z$ alone lose ground with every word. They were never asked to keep a 21st word, and the states that they would need lie outside of those they have practiced.
+# Left of the gray line little depends on length: the code has room. Right of it all three lose ground with every word. They were never asked to keep a 21st word, and the states that they would need lie outside of those they have practiced. The green line falls last and deepest; the next section says what it is.
 #
 # ## Attention: around the bottleneck
 #
@@ -280,7 +280,7 @@ figure
 # a_{ts} = \operatorname{softmax}_s\big(h_t^\top W \bar h_s\big), \qquad \tilde h_t = \tanh\Big(W_c \Big[\sum_s a_{ts} \bar h_s ; h_t\Big]\Big),
 # ```
 #
-# and the word is read off $\tilde h_t$. It saw fewer epochs. What does it look at?
+# and the word is read off $\tilde h_t$. It was trained for two epochs instead of five, and up to 23 words it is ahead of both. Then it fails worst: where to look next is learned from positions, too, and these positions never occurred. What does it look at?
 
 # %% mystnb={"figure": {"caption": "Where the decoder looks while it writes one test sentence: each row is a word written, each column a word read, in the reversed order of reading. Black is a weight of 1.", "name": "fig-07-attention"}, "image": {"alt": "A gray map of weights, rows for written words, columns for words read."}}
 words = sentences[-1]
@@ -342,7 +342,7 @@ plots.lines(
 )  # fmt: skip
 
 # %% [markdown]
-# Told the right words, the decoder recovers after a mistake. On its own it is carried off, and the gap between the lines widens. On sentences of the length it has practiced it makes too few mistakes to be carried off by them.
+# Told the right words, the decoder recovers: its worst place is the middle of the sentence, and at the end nearly every word is right. On its own it is carried off. The gap widens up to the middle and stays: at the end four words in ten are still wrong. On sentences of the length it has practiced it makes too few mistakes to be carried off by them.
 #
 # ## What the codes know
 #
@@ -359,7 +359,7 @@ plots.code_scatter(z, [words[0] for words in texts], "by first word", axes[1])
 figure
 
 # %% [markdown]
-# The axes' labels say how much of the variance the two directions hold. The rest is spread over many others, as it must be: a sentence's 17 to 35 nats do not fit into two numbers.
+# The first direction is length: short sentences lie on the right, long ones on the left. The first word shows as a drift along the second. The axes' labels say how much of the variance the two directions hold. The rest is spread over many others, as it must be: a sentence's 17 to 35 nats do not fit into two numbers.
 #
 # Walk on a straight line from one code to another, and decode on the way. A question mark stands before what the grammar does not accept. Choose a pair and move the slider: where does the number of words change, and where the first word?
 
@@ -466,7 +466,7 @@ for row, again in zip(exam.x[:2], rewritten(reader, exam[:2]), strict=True):
     print("\nread: ", " ".join(lexicon.decode(row)), "\nwrote:", " ".join(lexicon.decode(again)))
 
 # %% [markdown]
-# It writes frequent words in a plausible order, and hardly ever the review's own. At 40 words, 2,000 words to choose from and minutes of training, the autoencoder is far from perfect, and so its code holds little. This is the honest state of the start that we now test.
+# On its own it writes `<unknown>` and nothing else: that is the likeliest entry, one word in five, and the code never says enough to prefer another. The nats a word tell more. 4.24 is far below 7.60, but a decoder that is told the words before gets most of that from them. So this code holds little. This is the honest state of the start that we now test.
 #
 # Now the labels: 2,000 of them, and then all that are left beside 2,000 held-out reviews. Two starts, *pretrained* and *random*, with the same network and the same labels in the same order. The learning rate may differ: each start gets the one that is best on the held-out reviews, with seed 0.
 
@@ -516,13 +516,13 @@ for (start, n), values in errors.items():
                paper_source=PAPER + ", 25,000 labels, whole reviews", protocol=f"LSTM of 128 units, last 40 words of a review, 2,000 words; rate {chosen[start][1]:g} chosen on held-out training reviews.")  # fmt: skip
 for n in labeled:
     gains = [random - start for random, start in zip(errors["Random start", n], errors["Pretrained", n], strict=True)]
-    spread = max(torch.tensor(errors[start, n]).std().item() for start in chosen) if len(seeds) > 1 else 0.0
+    spread = torch.tensor(gains).std().item() if len(seeds) > 1 else 0.0
     claims.add(f"error saved by pretraining, {n:,} labels", model="Pretrained", dataset="IMDb", metric="difference of errors, seed by seed",
                unit="points", higher_is_better=True, values=gains, seeds=seeds, paper=13.50 - 7.24, paper_source=PAPER, target=round(spread, 2),
-               protocol="The target is the larger of the two starts' standard deviations over seeds.")  # fmt: skip
+               protocol="The target is the standard deviation of the difference over seeds.")  # fmt: skip
 
 # %% [markdown]
-# Compare the two starts within a column of labels, and the difference with the standard deviations beside it: a gain smaller than those is none. The rows "error saved" below do this seed by seed.
+# With 2,000 labels the pretrained start is 1.4 points better on average, but the difference varies by 1.6 points from seed to seed: three seeds do not establish it. With 18,000 labels there is no difference at all. So Dai and Le's gain is not reproduced at this size. The rows "error saved" below do the comparison seed by seed.
 #
 # ## The published numbers and ours
 
@@ -549,10 +549,10 @@ claims
 # ## Summary
 #
 # - An LSTM turns a sentence of any length into a code of fixed size, another turns the code into the sentence. The loss is the cross-entropy of the words, each given the code and the right words before it.
-# - The order in which the source is read changes how soon the two networks learn to work together.
+# - The order in which the source is read changes how soon the two networks learn to work together: reversed, they need a seventh fewer steps to nine right words in ten.
 # - On sentences of the lengths it was trained on, the toy autoencoder is nearly exact. On longer ones it fails, and on its own it fails worse than with a teacher.
 # - Attention removes the bottleneck, and with it the code.
-# - A pretrained reader can be given to a classifier. Whether that pays depends on how good the autoencoder is and how many labels there are.
+# - A pretrained reader can be given to a classifier. Here that did not pay: the autoencoder of reviews is too weak to be a head start.
 #
 # ## Exercises
 #
