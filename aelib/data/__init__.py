@@ -2,6 +2,7 @@
 
 from aelib.data.binarize import Binarized, binarize
 from aelib.data.celeba import celeba
+from aelib.data.fashion import CLOTHES, fashion_mnist
 from aelib.data.grammar import Grammar
 from aelib.data.grids import Grids
 from aelib.data.images import mnist
@@ -14,6 +15,7 @@ from aelib.data.text import EOS, PAD, UNKNOWN, Buckets, TextSet, Vocabulary, rev
 from aelib.data.variations import Variation, variation
 
 __all__ = [
+    "CLOTHES",
     "EOS",
     "PAD",
     "UNKNOWN",
@@ -33,6 +35,7 @@ __all__ = [
     "Vocabulary",
     "binarize",
     "celeba",
+    "fashion_mnist",
     "imdb",
     "mnist",
     "photographs",
