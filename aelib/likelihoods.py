@@ -13,7 +13,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def _floats(name: str, *tensors: Tensor) -> None:
+    for x in tensors:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name} takes tensors; it got a {type(x).__name__}.")
+        if not x.is_floating_point():
+            raise TypeError(
+                f"{name} takes floating-point tensors; it got {x.dtype}. Images come as floats from ImageSet.batch()."
+            )
+
+
 def _same_shape(a: Tensor, b: Tensor, name: str) -> None:
+    _floats(name, a, b)
     if a.shape != b.shape:
         raise ValueError(f"{name} compares tensors of one shape; it got {tuple(a.shape)} and {tuple(b.shape)}.")
     if a.ndim < 2 or len(a) == 0:
@@ -159,6 +170,7 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def _trailing_shape(several: Tensor, one: Tensor, name: str) -> None:
+    _floats(name, several, one)
     if one.ndim < 2 or len(one) == 0:
         raise ValueError(f"{name} takes a non-empty batch (B, ...); it got the shape {tuple(one.shape)}.")
     if several.ndim not in (one.ndim, one.ndim + 1) or several.shape[-one.ndim :] != one.shape:
@@ -185,6 +197,7 @@ def bernoulli_kl(rho: float, q: Tensor) -> Tensor:
     """
     if not 0 < rho < 1:
         raise ValueError(f"bernoulli_kl needs a ρ between 0 and 1; it got {rho}.")
+    _floats("bernoulli_kl", q)
     eps = torch.finfo(q.dtype).eps
     inside = q.clamp(eps, 1 - eps)
     kl = rho * (math.log(rho) - inside.log()) + (1 - rho) * (math.log1p(-rho) - torch.log1p(-inside))

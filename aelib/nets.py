@@ -39,6 +39,29 @@ def check_images(x: Tensor, shape: tuple[int, ...], model: nn.Module) -> None:
             f"{type(model).__name__} expects floating-point pixels in [0, 1]; it got {x.dtype}. "
             "Take a batch with ImageSet.batch(), which converts bytes."
         )
+    _check_type(x, model)
+
+
+def check_codes(z: Tensor, decoder: nn.Module, model: nn.Module) -> None:
+    """Raise a ValueError unless *z* is a floating-point batch of codes that *decoder* can take.
+
+    How many numbers a code has is known where the decoder is, or begins with, a linear layer.
+    """
+    first = next(iter(decoder.children()), decoder)
+    size = getattr(first, "in_features", None)
+    if not isinstance(z, Tensor) or not z.is_floating_point() or (size is not None and z.shape[1:] != (size,)):
+        came = f"{z.dtype} of shape {tuple(z.shape)}" if isinstance(z, Tensor) else type(z).__name__
+        wanted = "(B, ...)" if size is None else f"(B, {size})"
+        raise ValueError(f"{type(model).__name__} decodes floating-point codes of shape {wanted}; it got {came}.")
+    _check_type(z, model)
+
+
+def _check_type(x: Tensor, model: nn.Module) -> None:
+    weight = next(model.parameters(), None)
+    if weight is not None and weight.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise TypeError(
+            f"{type(model).__name__} has weights of {weight.dtype}; it got {x.dtype}. Convert by .to({weight.dtype})."
+        )
 
 
 class UnitColumns(nn.Linear):
@@ -60,6 +83,7 @@ class Transposed(nn.Module):
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
+        self.in_features = layer.out_features
         self.bias = nn.Parameter(torch.zeros(layer.in_features))
         self._layer = (layer,)  # in a tuple it is no submodule: its weight is counted, moved and saved once
 

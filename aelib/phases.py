@@ -71,3 +71,11 @@ class EarlyStopping:
         self.waited = 0 if losses[0] < self.best else self.waited + 1
         self.best = min(self.best, losses[0])
         return self.waited >= self.patience
+
+    def state_dict(self) -> dict[str, float]:
+        """What a resumed training must know."""
+        return {"best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Go on from what :meth:`state_dict` gave."""
+        self.best, self.waited = state["best"], int(state["waited"])

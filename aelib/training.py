@@ -72,8 +72,10 @@ def fit(
         batch_size: examples in a step, over all processes together.
         seed: decides the order of the examples, the validation split, and all noise.
         validation: how many examples to hold out of *data*, evaluated after each epoch.
-        callbacks: called after each epoch with an :class:`EpochEnd`; one that returns True ends the training.
-        state_file: where to save the state after each epoch, and to resume from if it exists.
+        callbacks: called after each epoch with an :class:`EpochEnd`; one that returns True ends the training. What
+            one has to remember in a resumed run it gives and takes as JSON by ``state_dict`` and ``load_state_dict``.
+        state_file: where to save the state after each epoch, and to resume from if it exists: then with the modules'
+            start, the optimizers and everything else as they were in the first call.
 
     Returns:
         One row for each epoch, split, phase and term: its mean over the examples. ``history.attrs["seconds"]``
@@ -103,8 +105,10 @@ def fit(
             "seed": seed,
             "validation": validation,
             "examples": len(data),
+            "objectives": [phase.objective for phase in phases],
         }
-        state = StateFile(state_file, modules, [(r.phase.name, r.optimizer, r.scheduler) for r in runners], run)
+        steps_of = [(r.phase.name, r.optimizer, r.scheduler) for r in runners]
+        state = StateFile(state_file, modules, steps_of, run, callbacks)
         rows, start, done = state.load()
         seconds: list[float] = []
 

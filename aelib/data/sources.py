@@ -31,7 +31,7 @@ Arrays = dict[str, NDArray[np.uint8]]
 
 SPACE = "200 MB"  # a download, or a damaged entry, beside the new entry, rounded up
 LOCK_WAIT = 900.0  # seconds to wait for another process that fetches the same data set
-FULL = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+FULL = {errno.ENOSPC, errno.EROFS, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class DataError(RuntimeError):

@@ -40,7 +40,10 @@ def check(images: ImageSet, classes: Sequence[str], colors: Sequence[str]) -> No
 def encode(model: nn.Module, x: Tensor) -> Tensor:
     """Codes (N, latent) of images (N, C, H, W), by a model that :func:`by_name` returned."""
     with torch.no_grad():
-        return torch.cat([model.encode(part) for part in x.cpu().split(CHUNK)])  # type: ignore[operator]
+        codes = torch.cat([model.encode(part) for part in x.cpu().split(CHUNK)])  # type: ignore[operator]
+    if not codes.isfinite().all():
+        raise ValueError(f"{type(model).__name__} gives codes that are not finite; its training may have diverged.")
+    return codes
 
 
 def decode(model: nn.Module, z: Tensor) -> Tensor:

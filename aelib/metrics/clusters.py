@@ -50,8 +50,10 @@ def cluster_error(p: Tensor, y: Tensor, names: Tensor) -> float:
 
 
 def _check(p: Tensor, y: Tensor) -> None:
-    if p.ndim != 2 or len(p) != len(y) or p.numel() == 0:
+    if p.ndim != 2 or y.shape != p.shape[:1] or p.numel() == 0 or not p.is_floating_point():
         raise ValueError(
-            f"Clusters need probabilities (N, K) and labels (N,), at least one image; they are {tuple(p.shape)} "
-            f"and {tuple(y.shape)}."
+            f"Clusters need probabilities (N, K) and labels (N,), at least one image; they are {tuple(p.shape)} of "
+            f"{p.dtype} and {tuple(y.shape)}."
         )
+    if y.dtype != torch.int64 or y.min() < 0:
+        raise ValueError(f"Labels are whole numbers from 0 on, torch.int64; these are {y.dtype}, from {y.min()} on.")

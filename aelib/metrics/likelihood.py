@@ -37,7 +37,12 @@ def elbo(model: LatentModel, images: ImageSet | Binarized, samples: int = 1, see
 
     Returns:
         Shape (N,), on the CPU.
+
+    Raises:
+        ValueError: no image, or no sample.
     """
+    if samples < 1:
+        raise ValueError(f"The bound is a mean over one sample or more; it got samples = {samples}.")
     found = []
     for x in _batches(model, images, CHUNK // samples, seed):
         out = model(x, samples)

@@ -25,10 +25,15 @@ def density_ratio(z: Tensor, std: float = 1.0, cells: int = 20) -> Tensor:
         0 in a hole; 1 on average.
 
     Raises:
-        ValueError: *z* is not of shape (N, 2) or empty.
+        ValueError: *z* is not of shape (N, 2) or empty, or holds NaN; or the prior has no width, the plane no cell.
     """
     if z.ndim != 2 or z.shape[1] != 2 or len(z) == 0:
         raise ValueError(f"density_ratio takes codes of two numbers, shape (N, 2); they are {tuple(z.shape)}.")
+    if z.isnan().any() or std <= 0 or cells < 1:
+        raise ValueError(
+            f"density_ratio needs codes without NaN, a positive std and a cell; it got {int(z.isnan().sum())} NaN, "
+            f"std = {std:g} and cells = {cells}."
+        )
     place = (torch.special.ndtr(z / std) * cells).long().clamp(0, cells - 1)
     counts = torch.bincount(place[:, 0] * cells + place[:, 1], minlength=cells * cells)
     return counts.view(cells, cells) * (cells * cells / len(z))
@@ -63,10 +68,15 @@ def mmd(a: Tensor, b: Tensor, width: float = 1.0) -> float:
         width: *w*.
 
     Raises:
-        ValueError: the shapes do not fit, or a sample has fewer than two points.
+        ValueError: the shapes do not fit, a sample has fewer than two points, or the width is not positive.
+        TypeError: the samples are not both float32 or float64.
     """
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(f"mmd compares samples (m, d) and (n, d), two or more of each; got {a.shape} and {b.shape}.")
+    if a.dtype not in (torch.float32, torch.float64) or a.dtype != b.dtype:
+        raise TypeError(f"mmd takes samples that are both torch.float32 or torch.float64; got {a.dtype} and {b.dtype}.")
+    if width <= 0:
+        raise ValueError(f"mmd takes a kernel of positive width; got {width:g}.")
 
     def kernel(x: Tensor, y: Tensor) -> Tensor:
         return torch.exp(torch.cdist(x, y).square() / (-2 * width * width))

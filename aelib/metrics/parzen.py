@@ -30,6 +30,7 @@ def parzen_log_likelihoods(samples: Tensor, x: Tensor, bandwidths: Sequence[floa
 
     Raises:
         ValueError: shapes that differ, nothing to compare, or a bandwidth that is not positive.
+        TypeError: samples and images are not floats of one type.
     """
     if samples.shape[1:] != x.shape[1:] or samples.ndim < 2 or len(samples) == 0 or len(x) == 0:
         raise ValueError(
@@ -38,6 +39,8 @@ def parzen_log_likelihoods(samples: Tensor, x: Tensor, bandwidths: Sequence[floa
         )
     if not bandwidths or min(bandwidths) <= 0:
         raise ValueError(f"Bandwidths must be positive numbers, at least one; they are {tuple(bandwidths)}.")
+    if not samples.is_floating_point() or samples.dtype != x.dtype:
+        raise TypeError(f"A Parzen estimate takes floats of one type; it got {samples.dtype} and {x.dtype}.")
     samples, x = samples.flatten(1), x.flatten(1)
     rows = []
     for part in x.split(CHUNK):

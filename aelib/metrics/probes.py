@@ -37,13 +37,14 @@ def retrieval_precision(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, re
     """
     _check(z, y, "training")
     _check(z_test, y_test, "test")
+    _check_neighbors(z, z_test, retrieved)
     neighbors = NearestNeighbors(n_neighbors=max(retrieved)).fit(z.numpy()).kneighbors(z_test.numpy())[1]
     hits = y[torch.from_numpy(neighbors)] == y_test[:, None]
     return [hits[:, :k].float().mean().item() for k in retrieved]
 
 
 def _check(codes: Tensor, labels: Tensor, name: str) -> None:
-    if codes.ndim != 2 or len(codes) != len(labels) or len(codes) == 0:
+    if codes.ndim != 2 or labels.shape != codes.shape[:1] or codes.numel() == 0:
         raise ValueError(
             f"A probe takes codes (N, latent) and labels (N,); the {name} ones are "
             f"{tuple(codes.shape)} and {tuple(labels.shape)}."
@@ -52,9 +53,19 @@ def _check(codes: Tensor, labels: Tensor, name: str) -> None:
         raise ValueError(f"The {name} codes hold values that are not finite; the model may have diverged.")
 
 
+def _check_neighbors(z: Tensor, queries: Tensor, counts: Sequence[int]) -> None:
+    if z.shape[1] != queries.shape[1] or not counts or not 1 <= min(counts) <= max(counts) <= len(z):
+        raise ValueError(
+            f"Queries of {queries.shape[1]} numbers ask for {list(counts)} neighbors among {len(z)} codes of "
+            f"{z.shape[1]} numbers; the sizes must agree, and each k be from 1 to {len(z)}."
+        )
+
+
 def _probe(classifier: ClassifierMixin, z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor) -> Accuracy:
     _check(z, y, "training")
     _check(z_test, y_test, "test")
+    if z.shape[1] != z_test.shape[1]:
+        raise ValueError(f"Training codes have {z.shape[1]} numbers, test codes {z_test.shape[1]}; they must agree.")
     classifier.fit(z.numpy(), y.numpy())
     p = float(classifier.score(z_test.numpy(), y_test.numpy()))
     return Accuracy(100 * p, 100 * (p * (1 - p) / len(y_test)) ** 0.5)
@@ -81,6 +92,9 @@ def logistic_regression(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c:
 
 def knn(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, k: int = 5) -> Accuracy:
     """The majority among the *k* nearest training codes in Euclidean distance."""
+    _check(z, y, "training")
+    _check(z_test, y_test, "test")
+    _check_neighbors(z, z_test, [k])
     return _probe(KNeighborsClassifier(k), z, y, z_test, y_test)
 
 
@@ -92,8 +106,13 @@ def one_class(z: Tensor, y: Tensor, made: Tensor, k: int = 5) -> float:
         made: what is judged, (M, ...).
         k: neighbors, in Euclidean distance.
     """
+    if min(z.ndim, made.ndim) < 2:
+        raise ValueError(
+            f"one_class takes codes or images (N, ...); they are {tuple(z.shape)} and {tuple(made.shape)}."
+        )
     _check(z.flatten(1), y, "training")
     _check(made.flatten(1), torch.zeros(len(made)), "made-up")
+    _check_neighbors(z.flatten(1), made.flatten(1), [k])
     found = NearestNeighbors(n_neighbors=k).fit(z.flatten(1).numpy()).kneighbors(made.flatten(1).numpy())[1]
     classes = y[torch.from_numpy(found)]  # (M, k)
     return (classes == classes[:, :1]).all(1).float().mean().item()

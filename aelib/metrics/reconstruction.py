@@ -26,6 +26,8 @@ class Coder(Protocol):
 def _batches(model: Coder, images: ImageSet | Binarized, batch_size: int) -> list[Tensor]:
     if len(images) == 0:
         raise ValueError("The image set is empty; there is nothing to encode.")
+    if batch_size < 1:
+        raise ValueError(f"A batch has room for one image or more; batch_size is {batch_size}.")
     device = next(model.parameters()).device
     index = torch.arange(len(images))
     return [images.batch(part).x.to(device) for part in index.split(batch_size)]
@@ -56,11 +58,15 @@ def image_errors(x_hat: Tensor, x: Tensor) -> Tensor:
 
     Raises:
         ValueError: the shapes differ or there is no image.
+        TypeError: they are no floats.
     """
-    if x_hat.shape != x.shape or x.ndim < 2 or len(x) == 0:
+    if x_hat.shape != x.shape or x.ndim < 2 or x.numel() == 0:
         raise ValueError(
             f"Errors compare two non-empty batches of one shape; they are {tuple(x_hat.shape)} and {tuple(x.shape)}."
         )
+    if not x_hat.is_floating_point() or not x.is_floating_point():
+        # Differences of bytes would wrap around.
+        raise TypeError(f"Errors compare floating-point images in [0, 1]; they are {x_hat.dtype} and {x.dtype}.")
     return (x_hat - x).square().flatten(1).sum(1)
 
 
@@ -87,11 +93,11 @@ def ssim(x_hat: Tensor, x: Tensor) -> float:
     """Structural similarity (Wang et al. 2004) by scikit-image, gray images in [0, 1], averaged; 1 is identity.
 
     Raises:
-        ValueError: the images are not of shape (N, 1, H, W).
+        ValueError: the images are not of shape (N, 1, H, W), or smaller than its window of 7 × 7.
     """
     image_errors(x_hat, x)  # its checks
-    if x.ndim != 4 or x.shape[1] != 1:
-        raise ValueError(f"ssim takes gray images of shape (N, 1, H, W); they are {tuple(x.shape)}.")
+    if x.ndim != 4 or x.shape[1] != 1 or min(x.shape[2:]) < 7:
+        raise ValueError(f"ssim takes gray images of shape (N, 1, H, W), H and W 7 or more; they are {tuple(x.shape)}.")
     pairs = zip(x_hat[:, 0].numpy(), x[:, 0].numpy(), strict=True)
     values = [structural_similarity(a, b, data_range=1.0) for a, b in pairs]
     return float(sum(values) / len(values))

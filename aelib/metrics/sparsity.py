@@ -34,7 +34,9 @@ def unexplained(x_hat: Tensor, x: Tensor) -> float:
     Raises:
         ValueError: the shapes differ, or all examples are the same.
     """
-    if x_hat.shape != x.shape or len(x) < 2 or not (spread := (x - x.mean(0)).square().sum()) > 0:
+    if not x.is_floating_point() or not x_hat.is_floating_point():
+        raise TypeError(f"unexplained compares floating-point batches; they are {x_hat.dtype} and {x.dtype}.")
+    if x_hat.shape != x.shape or x.ndim < 1 or len(x) < 2 or not (spread := (x - x.mean(0)).square().sum()) > 0:
         raise ValueError(
             f"unexplained compares two batches of one shape, of examples that differ; they are {tuple(x_hat.shape)} "
             f"and {tuple(x.shape)}."
@@ -57,14 +59,19 @@ def refit(z: Tensor, dictionary: Tensor, x: Tensor) -> Tensor:
         Codes (N, units), zero where *z* is.
 
     Raises:
-        ValueError: the shapes do not fit.
+        ValueError: the shapes do not fit, or a number is not finite.
+        TypeError: they are not floats of one type.
     """
     _check(z)
-    if dictionary.shape != (x.shape[1], z.shape[1]) or len(x) != len(z):
+    if x.ndim != 2 or dictionary.shape != (x.shape[1], z.shape[1]) or len(x) != len(z):
         raise ValueError(
             f"refit takes codes (N, units), a dictionary (d, units) and inputs (N, d); they are {tuple(z.shape)}, "
             f"{tuple(dictionary.shape)} and {tuple(x.shape)}."
         )
+    if not z.is_floating_point() or not z.dtype == dictionary.dtype == x.dtype:
+        raise TypeError(f"refit takes floats of one type; they are {z.dtype}, {dictionary.dtype} and {x.dtype}.")
+    if not (z.isfinite().all() and dictionary.isfinite().all() and x.isfinite().all()):
+        raise ValueError("refit takes finite numbers; some are not. The model may have diverged.")
     gram = (dictionary.T @ dictionary).double()
     projected = (x @ dictionary).double()
     most = max(int((z != 0).sum(1).max()), 1)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from aelib.data import Batch
 from aelib.likelihoods import bernoulli_nll, squared_error
-from aelib.nets import check_images, mlp
+from aelib.nets import check_codes, check_images, mlp
 
 
 class Reconstruction(NamedTuple):
@@ -49,7 +49,12 @@ class EncoderDecoder(nn.Module):
         return self.encoder(x)
 
     def decode(self, z: Tensor) -> Tensor:  # (B, latent) -> (B, C, H, W)
-        """The images, in [0, 1], that the codes stand for."""
+        """The images, in [0, 1], that the codes stand for.
+
+        Raises:
+            ValueError: *z* is no floating-point batch of codes of the model's size.
+        """
+        check_codes(z, self.decoder, self)
         return self.output(self.decoder(z))
 
     def forward(self, x: Tensor) -> Reconstruction:

@@ -53,16 +53,29 @@ class RBM(nn.Module):
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
 
     def encode(self, v: Tensor) -> Tensor:  # (B, visible) -> (B, hidden)
-        """Mean of the hidden units given the visible ones."""
+        """Mean of the hidden units given the visible ones.
+
+        Raises:
+            ValueError: *v* is no floating-point batch (B, visible).
+        """
+        self._check(v, "visible", self.weight.shape[0])
         h = v @ self.weight + self.hidden_bias
         return h.sigmoid() if self.units == "logistic" else h
 
     def sample_hidden(self, mean: Tensor) -> Tensor:  # (B, hidden) -> (B, hidden)
         """Hidden units drawn around their mean: Bernoulli, or Gaussian with variance 1."""
-        return mean.bernoulli() if self.units == "logistic" else mean + torch.randn_like(mean)
+        if self.units == "gaussian":
+            return mean + torch.randn_like(mean)
+        # A diverged machine's NaN stays NaN, for the training loop to name; bernoulli() would only refuse it.
+        return torch.where(mean.isnan(), mean, mean.nan_to_num(0.5).bernoulli())
 
     def decode(self, h: Tensor) -> Tensor:  # (B, hidden) -> (B, visible)
-        """Mean of the visible units given the hidden ones."""
+        """Mean of the visible units given the hidden ones.
+
+        Raises:
+            ValueError: *h* is no floating-point batch (B, hidden).
+        """
+        self._check(h, "hidden", self.weight.shape[1])
         return (h @ self.weight.T + self.visible_bias).sigmoid()
 
     def energy(self, v: Tensor, h: Tensor) -> Tensor:  # (B, visible), (B, hidden) -> (B,)
@@ -84,6 +97,11 @@ class RBM(nn.Module):
                 v_model = self.decode(self.sample_hidden(h))
                 h = self.encode(v_model)
         return RBMStep(v_model, h_data, self.energy(v, h_data), self.energy(v_model, h), self.weight.square().sum())
+
+    def _check(self, x: Tensor, kind: str, size: int) -> None:
+        if not isinstance(x, Tensor) or x.ndim != 2 or x.shape[1] != size or x.dtype != self.weight.dtype:
+            came = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+            raise ValueError(f"This RBM's {kind} units are {self.weight.dtype} of shape (B, {size}); it got {came}.")
 
     def as_layer(self) -> nn.Sequential:
         """The way up as an ordinary layer with a copy of the weights: linear, then sigmoid for logistic units."""

@@ -18,7 +18,7 @@ from aelib.likelihoods import (
     gaussian_kl_terms,
     squared_error,
 )
-from aelib.nets import check_images, mlp
+from aelib.nets import check_codes, check_images, mlp
 
 
 class Posterior(NamedTuple):
@@ -92,7 +92,8 @@ class VAE(nn.Module):
         return self.posterior(x).mu
 
     def decode(self, z: Tensor) -> Tensor:  # (B, latent) -> (B, C, H, W)
-        """The images, in [0, 1], that the codes stand for."""
+        """The images, in [0, 1], that the codes stand for. ValueError unless they are codes of the model's size."""
+        check_codes(z, self.decoder, self)
         return self.output(self.decoder(z))
 
     def forward(self, x: Tensor, samples: int | None = None) -> VAEOutput:

@@ -12,7 +12,7 @@ from aelib.plots.style import finish
 
 def image_grid(images: Tensor, columns: int = 10, titles: Sequence[str] = ()) -> Figure:
     """Images of shape (N, C, H, W), gray (C = 1) or in color (3), in [0, 1], row by row."""
-    _check_images(images)
+    _check_images(images, columns=columns)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     size = 0.75 if not titles else 0.85
@@ -73,7 +73,7 @@ def sheet(images: Tensor, columns: int, xlabel: str, ylabel: str, ticks: Sequenc
         xlabel, ylabel: what changes along a row, and down a column.
         ticks: labels spread evenly over both axes, the last at the right and at the top.
     """
-    _check_images(images, color=False)
+    _check_images(images, color=False, columns=columns)
     if len(images) % columns:
         raise ValueError(f"A sheet of {columns} columns takes a multiple of {columns} images; it got {len(images)}.")
     height, width = images.shape[2:]
@@ -98,8 +98,11 @@ def filters(weights: Tensor, shape: tuple[int, int], columns: int = 10, labels: 
         columns: images in a row.
         labels: what to write on the left of each row, if anything.
     """
-    if weights.ndim != 2 or weights.shape[1] != shape[0] * shape[1]:
-        raise ValueError(f"filters needs weights (units, {shape[0] * shape[1]}); they are {tuple(weights.shape)}.")
+    if weights.ndim != 2 or len(weights) == 0 or weights.shape[1] != shape[0] * shape[1] or columns < 1:
+        raise ValueError(
+            f"filters needs weights (units, {shape[0] * shape[1]}), at least one unit, and a column; they are "
+            f"{tuple(weights.shape)} in {columns} columns."
+        )
     rows = -(-len(weights) // columns)
     margin = 0.9 if labels else 0.0
     figure, axes = plt.subplots(rows, columns, figsize=(0.7 * columns + margin, 0.7 * rows), squeeze=False)
@@ -121,7 +124,9 @@ def _show(axis: Axes, image: Tensor, title: str = "", signed: bool = False) -> N
     axis.set_axis_off()
 
 
-def _check_images(images: Tensor, color: bool = True) -> None:
+def _check_images(images: Tensor, color: bool = True, columns: int = 1) -> None:
+    if columns < 1:
+        raise ValueError(f"The plot has one column of images or more; it got columns = {columns}.")
     if images.ndim != 4 or images.shape[1] not in ((1, 3) if color else (1,)) or len(images) == 0:
         raise ValueError(
             f"The plot takes images of shape (N, 1, H, W){', or (N, 3, H, W) in color' if color else ''}, "

@@ -1,8 +1,9 @@
-"""The scoreboard and the benchmarks, from the records under results/, and the models' colors, from ``aelib.plots``."""
+"""Scoreboard, benchmarks and reliability, from records under results/, and the models' colors, from ``aelib.plots``."""
 
 import html
 import json
 from itertools import groupby
+from typing import Any
 
 from book_chapters import chapters, link, table
 from docutils import nodes
@@ -55,6 +56,55 @@ class Benchmarks(SphinxDirective):
         return result or [nodes.paragraph(text="No benchmark has been recorded yet.")]
 
 
+class DataFaults(SphinxDirective):
+    """What was tried against the loading of data, and how each fault ended: a folded table for each group."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        record = reliability("data_faults")
+        result: list[nodes.Node] = []
+        for group, faults in groupby(record["rows"], lambda row: row["group"]):
+            rows = list(faults)
+            right = sum(row["ends"] == "the right data" for row in rows)
+            title = (
+                f"{group}: {len(rows)} faults, {right} of which end in the right data, {len(rows) - right} in an error"
+            )
+            body = "".join(
+                f"<tr><td>{html.escape(row['key'])}</td><td>{row['ends']}"
+                + (f"<br><small>{html.escape(row['said'])}</small>" if row["said"] else "")
+                + "</td></tr>"
+                for row in rows
+            )
+            head = '<tr><th scope="col">Fault</th><th scope="col">It ends in</th></tr>'
+            html_table = f'<table class="claims"><thead>{head}</thead><tbody>{body}</tbody></table>'
+            folded = f'<details class="runs"><summary>{html.escape(title)}</summary>'
+            result.append(nodes.raw("", f'{folded}<div class="wide">{html_table}</div></details>', format="html"))
+        return [*result, stamp(record)]
+
+
+class KilledTraining(SphinxDirective):
+    """The recorded kills of a training, and whether what they left was the uninterrupted run's, bit for bit."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        record = reliability("killed_training")
+        rows: list[list[nodes.Node | str]] = [
+            [row["key"], str(row["kills"]), str(row["runs"]), "the same bits" if row["identical"] else "other bits"]
+            for row in record["rows"]
+        ]
+        return [table(["Killed", "Times", "Runs finished", "Weights and history"], rows, ["benchmark"]), stamp(record)]
+
+
+def reliability(name: str) -> dict[str, Any]:
+    """A record that the tests wrote under AELIB_RECORD=1."""
+    return json.loads((RESULTS / "reliability" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def stamp(record: dict[str, Any]) -> nodes.paragraph:
+    """Where and when a record was made."""
+    return nodes.paragraph(text="{hardware}, {date}, commit {commit}.".format(**record), classes=["stamp"])
+
+
 class ModelColors(SphinxDirective):
     """The color in which each model is drawn throughout the book."""
 
@@ -87,5 +137,7 @@ def runs_html(claims: list[Claim]) -> nodes.raw:
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("scoreboard", Scoreboard)
     app.add_directive("benchmarks", Benchmarks)
+    app.add_directive("data-faults", DataFaults)
+    app.add_directive("killed-training", KilledTraining)
     app.add_directive("model-colors", ModelColors)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
