@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from aelib.profiles import current_profile
 from aelib.provenance import RESULTS, commit, hardware, today
@@ -136,12 +137,17 @@ def load(path: Path) -> list[Claim]:
         ValueError: the file is no record; the message names it.
     """
     chapter, profile = path.name.removesuffix(".json").rsplit(".", 1)
-    names = {f.name for f in fields(Claim) if f.init}
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return [Claim(**{k: v for k, v in r.items() if k in names}, chapter=chapter, profile=profile) for r in rows]
+        return [from_row(row | {"chapter": chapter, "profile": profile}) for row in rows]
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path.name} is no record of claims: {error}. Run its chapter again.") from error
+
+
+def from_row(row: Mapping[str, Any]) -> Claim:
+    """The claim of one row of a record; what can be computed from the rest is not read."""
+    names = {f.name for f in fields(Claim) if f.init}
+    return Claim(**{key: value for key, value in row.items() if key in names})
 
 
 def load_all(folder: Path = RESULTS) -> list[Claim]:

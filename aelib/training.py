@@ -20,7 +20,9 @@ from tqdm.auto import tqdm
 
 from aelib.data import Batch
 from aelib.phases import Callback, Data, EarlyStopping, EpochEnd, Modules, Phase
+from aelib.processes import agree_on_epoch, in_any_process, noticing_a_lost_process, share_buffers
 from aelib.state import StateFile
+from aelib.tracking import LogWith, tracking
 
 __all__ = ["EarlyStopping", "EpochEnd", "Phase", "fit"]
 
@@ -57,6 +59,7 @@ def fit(
     validation: int = 0,
     callbacks: Sequence[Callback] = (),
     state_file: str | os.PathLike[str] | None = None,
+    log_with: LogWith | None = None,
 ) -> pd.DataFrame:
     """Train *modules* in place and return the history.
 
@@ -72,44 +75,49 @@ def fit(
         batch_size: examples in a step, over all processes together.
         seed: decides the order of the examples, the validation split, and all noise.
         validation: how many examples to hold out of *data*, evaluated after each epoch.
-        callbacks: called after each epoch with an :class:`EpochEnd`; one that returns True ends the training. What
-            one has to remember in a resumed run it gives and takes as JSON by ``state_dict`` and ``load_state_dict``.
+        callbacks: called after each epoch with an :class:`EpochEnd`; one that returns True ends the training, in
+            all processes even if it does so in one. What one has to remember in a resumed run it gives and takes as
+            JSON by ``state_dict`` and ``load_state_dict``.
         state_file: where to save the state after each epoch, and to resume from if it exists: then with the modules'
             start, the optimizers and everything else as they were in the first call.
+        log_with: trackers that get the history's numbers after each epoch: names that ``accelerate`` knows, such as
+            ``"tensorboard"``, which writes to ``runs/`` under the modules' names, or trackers such as
+            ``TensorBoardTracker("beta 4", "logs")``.
 
     Returns:
         One row for each epoch, split, phase and term: its mean over the examples. ``history.attrs["seconds"]``
         holds the seconds that each epoch run by this call took.
 
     Raises:
-        ValueError: the arguments do not fit together, or the state file belongs to another run.
+        ValueError: the arguments do not fit together, the state file belongs to another run, or a tracker is not
+            known or not installed.
         FloatingPointError: a term is not finite; the message names phase, term, epoch and batch.
+        RuntimeError: another process of the training has ended.
     """
     phases = (phases,) if isinstance(phases, Phase) else tuple(phases)
     _check(modules, phases, data, epochs, batch_size, validation)
     # A bare Accelerator() under torchrun on CPUs would silently run independent copies.
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), log_with=log_with, project_dir="runs")
     device, rank = accelerator.device, accelerator.process_index
 
     split = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     held, kept = split[:validation].to(device), split[validation:].to(device)
     data, steps = data.to(device), -(-len(kept) // batch_size)
     homes = {name: next((p.device for p in module.parameters()), device) for name, module in modules.items()}
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    run = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "validation": validation, "examples": len(data)}
+    with (
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        noticing_a_lost_process(accelerator),
+        tracking(accelerator, log_with, "-".join(modules), run),
+    ):
         trained = {name for p in phases for name in (modules if p.updates is None else p.updates)}
         nets = {n: accelerator.prepare(m) if n in trained else m.to(device) for n, m in modules.items()}
         runners = [_Runner(phase, modules, epochs * steps, steps) for phase in phases]
-        run = {
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "seed": seed,
-            "validation": validation,
-            "examples": len(data),
-            "objectives": [phase.objective for phase in phases],
-        }
         steps_of = [(r.phase.name, r.optimizer, r.scheduler) for r in runners]
-        state = StateFile(state_file, modules, steps_of, run, callbacks)
+        conditions = run | {"objectives": [phase.objective for phase in phases]}
+        state = StateFile(state_file, modules, steps_of, conditions, callbacks)
         rows, start, done = state.load()
+        agree_on_epoch(accelerator, start, state_file)
         seconds: list[float] = []
 
         bar = tqdm(
@@ -129,10 +137,13 @@ def fit(
                     nets, runners, data, index, batch_size, accelerator, split_name == "train", epoch, bar
                 )
                 terms |= {(split_name, phase, term): value for (phase, term), value in means.items()}
+            share_buffers(accelerator, modules.values())
             seconds.append(time.perf_counter() - began)
             rows += [{"epoch": epoch, "split": s, "phase": p, "term": t, "value": v} for (s, p, t), v in terms.items()]
+            accelerator.log({"/".join(key): value for key, value in terms.items()}, step=epoch)
             bar.set_postfix({"epoch": epoch, "loss": f"{terms['train', phases[0].name, 'loss']:.4g}"})
-            done = any([bool(callback(EpochEnd(epoch, terms, modules))) for callback in callbacks])
+            stops = [bool(callback(EpochEnd(epoch, terms, modules))) for callback in callbacks]
+            done = in_any_process(accelerator, any(stops))
             if accelerator.is_main_process:
                 state.save(rows, epoch, done)
         bar.close()

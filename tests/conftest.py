@@ -71,15 +71,23 @@ def tiny(cache: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cache
 
 
+def launch(script: Path, processes: int, *arguments: object, succeeds: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a script on a number of processes of this machine, as ``torchrun`` does."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    settings = os.environ | {"OMP_NUM_THREADS": "1"}  # as torchrun sets it, but for its warning
+    command += [str(script), *map(str, arguments)]
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=240)
+    assert not succeeds or done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
 @pytest.fixture
 def torchrun(tmp_path: Path) -> Callable[[Path, int], dict[str, Tensor]]:
     """Runs a script on a number of processes; gives the tensors that it saved to the file it was told."""
 
     def run(script: Path, processes: int) -> dict[str, Tensor]:
         out = tmp_path / f"{processes}.safetensors"
-        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        done = subprocess.run([*launch, str(script), str(out)], capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, done.stderr[-2000:]
+        launch(script, processes, out)
         return load_file(out)
 
     return run
