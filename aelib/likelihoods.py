@@ -152,7 +152,7 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     r"""Divergence of a diagonal Gaussian from the standard normal prior, in nats per example.
 
     .. math::
-        \frac1B \sum_{n=1}^{B} D\bigl(N(\mu_n, \sigma_n^2) \,\|\, N(0, I)\bigr)
+        \frac1B \sum_{n=1}^{B} \mathrm{KL}\bigl(N(\mu_n, \sigma_n^2) \,\|\, N(0, I)\bigr)
         = \frac{1}{2B} \sum_{n=1}^{B} \sum_j \mu_{nj}^2 + \sigma_{nj}^2 - \log \sigma_{nj}^2 - 1
 
     Summed over the latents, averaged over the batch.

@@ -65,8 +65,8 @@ claims = Claims("00_first_three")
 # %% [markdown]
 # ## The idea
 #
-# An autoencoder is two networks in a row. The *encoder* $f$ turns an image $x$ into a short list of numbers, the *code* $z$. The *decoder* $g$ turns
-# the code back into an image $\hat x$, the *reconstruction*:
+# An autoencoder is two networks in a row. The *encoder* $f$ turns an image $x$ into a short list of numbers, the {term}`code` $z$. The *decoder* $g$ turns
+# the code back into an image $\hat x$, the {term}`reconstruction`:
 #
 # ```{math}
 # :label: eq-00-autoencoder
@@ -82,10 +82,10 @@ claims = Claims("00_first_three")
 # ```
 #
 # Nobody has to label anything: the image is its own answer. Why is this not trivial? Because the code is smaller than the image.
-# This narrow place is called the *bottleneck*. Only what most images have in common can be left to the decoder, so only what tells them apart fits into the code.
+# This narrow place is called the {term}`bottleneck`. Only what most images have in common can be left to the decoder, so only what tells them apart fits into the code.
 #
-# The images are the digits of MNIST, 60,000 to train on and 10,000 to test on. Pixels run from 0 (black) to 1 (white). Unless said otherwise, errors on this page are in the unit of
-# {eq}`eq-00-loss`: squared error per image.
+# The images are the digits of MNIST {cite}`lecun1998gradient`, 60,000 to train on and 10,000 to test on. Pixels run from 0 (black) to 1 (white). Unless said otherwise, errors on this page are in the unit of
+# {eq}`eq-00-loss`: squared error per image. All symbols of the book are listed on [the notation page](../notation).
 
 # %% mystnb={"figure": {"caption": "Ten test digits of MNIST, 28 × 28 pixels each.", "name": "fig-00-data"}, "image": {"alt": "A row of ten handwritten digits, white on black."}}
 data = mnist().subset(train=profile(smoke=500, cpu=None, gpu=None), test=profile(smoke=200, cpu=None, gpu=None))
@@ -140,7 +140,7 @@ plots.architecture(vanilla())
 
 # %% [markdown]
 # Training repeats one small step. Take a *batch*, here 128 images. Copy them, measure the loss, and move every weight a little in the direction that lowers it.
-# Once all images have had their turn, an *epoch* is over; shuffle, and begin again. This is the whole loop:
+# Once all images have had their turn, an {term}`epoch` is over; shuffle, and begin again. This is the whole loop:
 
 
 # %%
@@ -199,7 +199,7 @@ torch.testing.assert_close(squared_error(ours(x_test).x_hat, x_test), likelihood
 # %% [markdown]
 # From here on we use `fit`, with one refinement: the step size grows at first, then shrinks to zero (`one_cycle`). That saves epochs. A `seed` fixes the random start, so that you get the numbers of this page again. All its networks are trained this way.
 #
-# The line to beat is *principal component analysis* (PCA), the best code that a linear map can make; [chapter 1](01_hinton_salakhutdinov) says more. Here it also gets 32 numbers.
+# The line to beat is {term}`principal component analysis` (PCA), the best code that a linear map can make; [chapter 1](01_hinton_salakhutdinov) says more. Here it also gets 32 numbers.
 
 
 # %%
@@ -276,7 +276,7 @@ plots.lines(by_size, "numbers in the code", "squared error per image", log_x=Tru
 # %% [markdown]
 # ## Second: the sparse autoencoder
 #
-# A narrow code is not the only bottleneck. Let the code be wide, 256 numbers, but ask that few of them be different from zero for any one image. Such a code is called *sparse*. An image is then a sum of a few
+# A narrow code is not the only bottleneck. Let the code be wide, 256 numbers, but ask that few of them be different from zero for any one image. Such a code is called {term}`sparse`. An image is then a sum of a few
 # parts, chosen from many {cite}`ng2011sparse`. The wish becomes a second term of the loss, the sum of the code's absolute values with a weight $\alpha$:
 #
 # ```{math}
@@ -323,7 +323,7 @@ rows = {f"α = {a:g}": (*activity(m), per_image(copies(m, x_test), x_test)) for 
 pd.DataFrame(rows, columns).T.round(2)
 
 # %% [markdown]
-# The larger $\alpha$, the fewer numbers are active, and the larger is the error. Some numbers die: they are zero for every image, and no gradient wakes them again. We go on with $\alpha = 0.1$, which leaves most alive.
+# The larger $\alpha$, the fewer numbers are active, and the larger is the error. Some numbers {term}`die <dead unit>`: they are zero for every image, and no gradient wakes them again. We go on with $\alpha = 0.1$, which leaves most alive.
 #
 # **Are the few numbers enough?** If an image is the sum of a few parts, the largest numbers should nearly suffice. So keep the $k$ largest numbers of a code, set the others to zero, and decode.
 # The competitors are the same network without the penalty, and PCA with 256 components, its $k$ largest numbers kept by the same rule.
@@ -358,7 +358,7 @@ used = (codes(wide["Sparse"], data.train) > 0).float().mean(0).argsort(descendin
 plots.filters(wide["Sparse"].decoder[0].weight.T[used[:20]], (28, 28))
 
 # %% [markdown]
-# After three epochs the promise is half kept. There is also a loophole: the network can halve a number and double its pattern, which makes the penalty smaller and the image no different. Chapter 3 closes it, tries other penalties, and finds cleaner parts.
+# After three epochs the promise is half kept. There is also a loophole: the network can halve a number and double its pattern, which makes the penalty smaller and the image no different. [Chapter 3](03_sparse) closes it, tries other penalties, and finds cleaner parts.
 #
 # ## Third: the convolutional autoencoder
 #
@@ -391,12 +391,12 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With half of the vanilla network's parameters, and two epochs for its five, the convolutional one copies better. (The sparse network's code has another size, so its error is no fair match.) What has to be learned once for all places is learned sooner. [Chapter 9](09_three_networks)
+# With little more than half of the vanilla network's parameters, and two epochs for its five, the convolutional one copies better. (The sparse network's code has another size, so its error is no fair match.) What has to be learned once for all places is learned sooner. [Chapter 9](09_three_networks)
 # looks closely at this comparison.
 #
 # ## Use 2: removing noise
 #
-# **Can a network give back what noise has hidden?** Damage the input, and ask for the original all the same {cite}`vincent2008extracting`. The damaged image is written $\tilde x$; the loss compares $\hat x = g(f(\tilde x))$ with the clean $x$.
+# **Can a network give back what noise has hidden?** {term}`Damage <corruption>` the input, and ask for the original all the same {cite}`vincent2008extracting`. The damaged image is written $\tilde x$; the loss compares $\hat x = g(f(\tilde x))$ with the clean $x$.
 
 
 # %%
@@ -435,7 +435,7 @@ pd.Series({name: round(psnr(x_hat, x_test), 2) for name, x_hat in denoised.items
 plots.reconstruction_rows(x_test[:4], {name: x_hat[:4] for name, x_hat in denoised.items()})
 
 # %% [markdown]
-# The denoiser wins by a wide margin, and the figure says why: it knows what digits look like, the median filter does not. But it has learned one kind of noise. Chapter 2 makes a principle of this.
+# The denoiser wins by a wide margin, and the figure says why: it knows what digits look like, the median filter does not. But it has learned one kind of noise. [Chapter 2](02_denoising) makes a principle of this.
 #
 # ## Use 3: filling holes
 #
@@ -480,6 +480,8 @@ pd.Series(in_hole, name="squared error per erased pixel").round(4).to_frame()
 plots.reconstruction_rows(some[:6], {"erased": x_gray[:6]} | {name: x_hat[:6] for name, x_hat in filled.items() if name != "Convolutional"})
 
 # %% [markdown]
+# The network trained to fill holes makes about half the error of its best competitor. The one that was trained on whole digits is the worst of all: a gray square is nothing that it has seen.
+#
 # ## Use 4: storing images in few bits
 #
 # A code of 32 numbers is small, but a number in memory takes 32 bits. **How coarse may the numbers be?** Round each to one of $2^b$ levels; then it takes $b$ bits. The levels divide the range in which 99 % of the training codes lie.
@@ -508,7 +510,7 @@ rounded = {name: (BITS, [psnr(stored(m, watch, b), watch.images()) for b in BITS
 plots.lines(rounded, "bits per number", "PSNR, dB")
 
 # %% [markdown]
-# Four bits lose half a decibel, so we take four: 32 numbers are then 128 bits, 16 bytes, for an image of 784 bytes.
+# Four bits lose less than half a decibel, so we take four: 32 numbers are then 128 bits, 16 bytes, for an image of 784 bytes.
 #
 # **Is that good?** Compare with JPEG {cite}`wallace1991jpeg`. A JPEG file begins with a header that holds its tables. For so small an image that is most of the file, even though we let Pillow shorten the tables (`optimize=True`). So we count JPEG in two ways. One digit a file is what you would really store. A sheet of 100 digits in one file
 # shares the header among them, and is JPEG at its best. (JPEG works on blocks of 8 × 8 pixels, so each digit gets a black rim of two pixels to fill its blocks.)
@@ -528,7 +530,7 @@ def jpeg(x, quality, side):
     return torch.cat(back), round(bits / len(x))
 
 
-# %% mystnb={"figure": {"caption": "Quality against size, for 1,000 test digits. Below 256 bits a digit the autoencoder is alone with PCA, and better than it. JPEG needs nearly three times as many bits for the same quality, even with its header shared; given enough bits, it passes any quality that these networks can reach.", "name": "fig-00-rate"}, "image": {"alt": "Four rising lines on a logarithmic axis of bits: vanilla and PCA at the left, JPEG in sheets in the middle, JPEG files at the right and rising highest."}}
+# %% mystnb={"figure": {"caption": "Quality against size, for 1,000 test digits. Below 256 bits a digit the autoencoder and PCA are alone, and the autoencoder is the better one. At 20.7 dB JPEG needs nearly three times as many bits, even with its header shared; given enough bits, it passes any quality that these networks can reach.", "name": "fig-00-rate"}, "image": {"alt": "Four rising lines on a logarithmic axis of bits: vanilla and PCA at the left, JPEG in sheets in the middle, JPEG files at the right and rising highest."}}
 thousand = data.test[: profile(smoke=100, cpu=1000, gpu=1000)]
 x_thousand = thousand.images()
 curves = {
@@ -544,7 +546,7 @@ figure.axes[0].set_xticks(ticks, ticks)
 figure
 
 # %% [markdown]
-# How much is header? The cell stores black images, in which there is nothing to store. And digits are so simple that PNG, which loses nothing, is no larger than a JPEG file.
+# How much is header? The cell stores black images, in which there is nothing to store. And digits are so simple that PNG, which loses nothing, takes no more than a JPEG file of middling quality.
 
 # %%
 def png(pixels):
@@ -558,7 +560,7 @@ print("a digit as PNG:", round(sum(png(x[0]) for x in thousand.x) / len(thousand
 
 # %% [markdown]
 # The comparison is kind to the autoencoder in two ways. It knows nothing but digits, while JPEG stores any picture. And its decoder, some hundred thousand weights, must be sent once before the first digit can be read; with four bytes a weight that
-# equals thousands of digits. It pays off for many images of one kind. The cell prints after how many digits.
+# is as much as the codes of 26,000 digits. It pays off for many images of one kind. The cell prints after how many digits.
 
 # %%
 decoder_bits = 32 * count_parameters(vanillas[0].decoder)
@@ -646,7 +648,7 @@ print("AUC:", {size: round(auc(m, 2), 2) for size, m in sized_watchmen.items()})
 plots.lines(two_errors, "numbers in the code", "squared error per image", log_x=True, log_y=True)
 
 # %% [markdown]
-# A good autoencoder copies anomalies too. The AUC hardly changes, since the normal digits gain as much; but nothing is gained for the watchman by a better copy. And no fixed threshold on the error means anything by itself. In practice the error is compared with that of images equally complicated.
+# A good autoencoder copies anomalies too. The AUC hardly changes, since the error of normal digits falls as well: a better copy does not make a better watchman. And no fixed threshold on the error means anything by itself. In practice the error is compared with that of images equally complicated.
 #
 # ## Draw one yourself
 #

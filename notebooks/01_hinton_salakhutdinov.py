@@ -17,7 +17,7 @@
 # *Hinton and Salakhutdinov, Science 313 (2006) {cite}`hinton2006reducing`.*
 # [Open in Colab](https://colab.research.google.com/github/address--not-fixed/autoencoders/blob/main/notebooks/01_hinton_salakhutdinov.ipynb)
 #
-# - A deep autoencoder squeezes a digit of 784 pixels into 30 numbers and back, with a quarter of PCA's error. This
+# - A deep autoencoder squeezes a digit of 784 pixels into 30 numbers and back, with about a fifth of PCA's error. This
 #   paper showed how, and began deep learning's second life.
 # - The trick was to train the network layer by layer first, as a stack of Boltzmann machines. We write that trick
 #   in a dozen lines and watch it work.
@@ -62,8 +62,8 @@ WIDTHS = (784, 1000, 500, 250, 30)
 # %% [markdown]
 # ## The idea
 #
-# Principal component analysis (PCA) finds the best *linear* code of an image $x$: project on a few directions, and
-# go back. An autoencoder does the same with nonlinear maps on both ways. The *encoder* $f$ gives the *code*
+# {term}`Principal component analysis <PCA>` (PCA) finds the best *linear* code of an image $x$: project on a few directions, and
+# go back. An autoencoder does the same with nonlinear maps both ways. The *encoder* $f$ gives the *code*
 # $z = f(x)$, the *decoder* $g$ gives logits, and a sigmoid turns them into pixels:
 #
 # ```{math}
@@ -80,7 +80,7 @@ WIDTHS = (784, 1000, 500, 250, 30)
 # ```
 #
 # It *reports* the squared error $\sum_i (x_i - \hat x_i)^2$, summed over the 784 pixels and averaged over images. So do we, throughout
-# this chapter. Divide by 784 for the unit of [chapter 9](09_three_networks).
+# this chapter: it is the unit of [chapter 0](00_first_three). Divide by 784 for that of [chapter 9](09_three_networks).
 
 # %% mystnb={"figure": {"caption": "Twenty test digits of MNIST: 28 × 28 pixels, 0 is black and 1 is white.", "name": "fig-01-data"}, "image": {"alt": "Two rows of ten handwritten digits, white on black."}}
 data = mnist().subset(train=profile(smoke=500, cpu=None, gpu=None), test=profile(smoke=200, cpu=None, gpu=None))
@@ -90,7 +90,7 @@ plots.image_grid(x_test[:20])
 # %% [markdown]
 # ## The line to beat
 #
-# PCA with 30 components has a closed solution, so every implementation must agree to the digit. The paper prints 13.87.
+# PCA with 30 components has a closed solution, so every implementation must agree to the last digit. The paper prints 13.87.
 
 # %%
 linear = pca(x_train, 30)
@@ -137,7 +137,7 @@ plots.architecture(paper_net)
 #
 # ## Pretraining: one layer at a time
 #
-# The paper's way out is to train each layer on its own before the whole. A *restricted Boltzmann machine* (RBM) has visible units $v$ and hidden units $h$, and an energy
+# The paper's way out is to train each layer on its own before the whole: {term}`pretraining`. A {term}`restricted Boltzmann machine` (RBM) has visible units $v$ and hidden units $h$, and an energy
 #
 # ```{math}
 # :label: eq-01-energy
@@ -151,7 +151,7 @@ plots.architecture(paper_net)
 # p(h_j = 1 \mid v) = \sigma(c_j + v^\top W_{\cdot j}), \qquad p(v_i = 1 \mid h) = \sigma(b_i + W_{i \cdot} h) .
 # ```
 #
-# The likelihood's gradient is a difference of two averages of $v h^\top$: one over the data, one over the model's own samples. The second is out of reach. *Contrastive divergence*
+# The likelihood's gradient is a difference of two averages of $v h^\top$: one over the data, one over the model's own samples. The second is out of reach. {term}`Contrastive divergence <contrastive divergence>`
 # {cite}`hinton2002training` replaces the model's samples by a one-step reconstruction of the data:
 #
 # ```{math}
@@ -188,7 +188,7 @@ torch.testing.assert_close(rbm.visible_bias.grad, -db)
 torch.testing.assert_close(rbm.hidden_bias.grad, -dc)
 
 # %% [markdown]
-# Now the first layer, on the real digits: batches of 100, learning rate 0.1, momentum 0.5 and then 0.9, a little weight decay. What does a hidden unit come to look for?
+# Now the first layer, on the real digits: batches of 100, learning rate 0.1, momentum 0.5 and then 0.9, a little weight decay. (How such numbers are chosen, Hinton's guide {cite}`hinton2012practical` explains.) What does a hidden unit come to look for?
 
 # %% mystnb={"figure": {"caption": "Weights of 30 hidden units of the first RBM. Red raises the unit, blue lowers it. Many have become small strokes and spots at one place, parts that many digits share; others are still noise after four epochs.", "name": "fig-01-filters"}, "image": {"alt": "Three rows of ten small images with localized red and blue patches."}}
 torch.manual_seed(0)
@@ -208,8 +208,8 @@ plots.filters(first.weight.T[:30], (28, 28))
 # %% [markdown]
 # ## Unrolling
 #
-# The hidden probabilities of one RBM are the data of the next. The top RBM has Gaussian hidden units and a smaller learning rate, 0.001: they become the linear code. Then the stack is *unrolled*.
-# The encoder takes the weights, the decoder their transposes, and the whole is fine-tuned by backpropagation of {eq}`eq-01-cross-entropy`.
+# The hidden probabilities of one RBM are the data of the next. The top RBM has Gaussian hidden units and a smaller learning rate, 0.001: they become the linear code. Then the stack is {term}`unrolled <unrolling>`.
+# The encoder takes the weights, the decoder their transposes, and the whole is {term}`fine-tuned <fine-tuning>` by backpropagation of {eq}`eq-01-cross-entropy`.
 
 
 # %%
@@ -245,9 +245,9 @@ torch.testing.assert_close(ae.decode(ae.encode(x_test[:10])), h.view(-1, 1, 28, 
 #
 # - **RBM-pretrained**: logistic units, started from the unrolled stack. The paper's network.
 # - **Random start**: logistic units, PyTorch's default start.
-# - **Modern**: SiLU units $a \cdot \sigma(a)$ {cite}`elfwing2018sigmoid`, He's start {cite}`he2015delving`, AdamW {cite}`loshchilov2019decoupled` and one cycle {cite}`smith2019super`, trained on the squared error itself.
+# - **Modern**: SiLU units $a \cdot \sigma(a)$ {cite}`elfwing2018sigmoid,ramachandran2017searching`, He's start {cite}`he2015delving`, AdamW {cite}`loshchilov2019decoupled` and one cycle {cite}`smith2019super`, trained on the squared error itself.
 #
-# All three use Adam's family of optimizers, so that the start and the units are what differs. These runs take longer than a page should, so their curves come from a recorded run.
+# All three use an optimizer of Adam's family, so what differs is the start and the units, and for the modern network its loss too. These runs take longer than a page should, so their curves come from a recorded run.
 #
 # AdamW's weight decay is chosen first, by the error on the held-out images; the test set plays no part in it.
 
@@ -301,13 +301,13 @@ histories = {
     name: ablation(name, make, modern_phase if name == "Modern" else logistic_phase) for name, make in ablations.items()
 }
 
-# %% mystnb={"figure": {"caption": "Squared error against epochs: training (solid) and 5,000 held-out images (dashed). The pretrained network starts where the random one arrives late or never; the modern one passes both.", "name": "fig-01-ablation"}, "image": {"alt": "Three falling curves over epochs on a logarithmic axis."}}
+# %% mystnb={"figure": {"caption": "Squared error against epochs: training (solid) and 5,000 held-out images (dashed). The pretrained network starts with an error that the random one does not reach in 15 epochs. The modern one starts between the two and passes the pretrained one after about ten epochs.", "name": "fig-01-ablation"}, "image": {"alt": "Three pairs of falling curves over epochs on a logarithmic axis: random start far above the two others, modern and pretrained crossing near epoch ten."}}
 modern = histories["Modern"].assign(term="squared error")  # its loss is the squared error itself
 plots.learning_curves(histories | {"Modern": modern}, "squared error per image", term="squared error")
 
 # %% [markdown]
 # Read the figure from left to right. The pretrained network begins far below the other logistic one: its first epoch already reconstructs strokes. The random start spends its first epochs near the
-# mean image, then finds its way, because Adam rescales small gradients; plain gradient descent, which the paper's contemporaries used, would stay there. The modern network never had the problem. SiLU's slope is near 1 for
+# mean image, then leaves it slowly: after 15 epochs its error is still seven times the pretrained one's. That it moves at all is Adam's doing, which rescales small gradients; plain gradient descent, which the paper's contemporaries used, would stay there. The modern network never had the problem. SiLU's slope is near 1 for
 # active units, He's start keeps the signal's size from layer to layer, and so the gradient reaches the first layer from the first step on.
 #
 # That is the paper's place in history. Pretraining gave deep networks a start from which they could be trained. Better starts and units then gave the same for nothing.
@@ -374,7 +374,7 @@ def error_at(size):
 by_size = [error_at(size) for size in sizes]
 pca_by_size = [per_image(reconstructions(pca(x_train, size), data.test), x_test) for size in sizes]
 
-# %% mystnb={"figure": {"caption": "Test error against the size of the code, both axes logarithmic. With 10 numbers the deep network does better than PCA with 30. The gap narrows as the code grows: PCA improves all the way, the network is limited by its training.", "name": "fig-01-sizes"}, "image": {"alt": "Two falling lines; the autoencoder's is below PCA's except at the largest size, where they come near."}}
+# %% mystnb={"figure": {"caption": "Test error against the size of the code, both axes logarithmic. With 10 numbers the deep network does better than PCA with 30. The ratio of the two errors grows up to 30 numbers. With 100 PCA comes nearer: it improves all the way, the network is limited by its training.", "name": "fig-01-sizes"}, "image": {"alt": "Two falling lines; the autoencoder's is below PCA's everywhere, and they come nearer at the largest size."}}
 plots.lines(
     {"Autoencoder": (sizes, by_size), "PCA": (sizes, pca_by_size)}, "numbers in the code", "squared error per image",
     log_x=True, log_y=True,
@@ -399,7 +399,7 @@ fit(
 pca_2 = pca(x_train, 2)
 two = data.test[: profile(smoke=200, cpu=2000, gpu=2000)]
 
-# %% mystnb={"figure": {"caption": "Codes of 2,000 test digits: the first two principal components (left) and the 2-D autoencoder (right), colored by digit. The network never saw a label, and yet its digits form separate arms; PCA's overlap.", "name": "fig-01-plane"}, "image": {"alt": "Two scatter plots of colored points: one cloud with overlapping colors, one with arms of separate colors."}}
+# %% mystnb={"figure": {"caption": "Codes of 2,000 test digits: the first two principal components (left) and the 2-D autoencoder (right), colored by digit. The network never saw a label, and yet zeros, ones, twos, sixes and sevens get places of their own. The rest stays crowded near the origin, as nearly all of PCA's map is.", "name": "fig-01-plane"}, "image": {"alt": "Two scatter plots of colored points: one cloud with overlapping colors, one with arms of single colors around a crowded center."}}
 figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.2))
 for axis, (name, model) in zip(axes, {"PCA": pca_2, "Autoencoder": flat}.items(), strict=True):
     plots.latent_scatter(codes(model, two), two.y, title=name, axis=axis)
@@ -426,7 +426,7 @@ explorer.film(frames, few)
 #
 # The paper used codes for retrieval: to find documents like a given one, look for the nearest codes. Do the same with digits. For each test digit fetch the $k$ nearest training codes and count how many show the same digit.
 
-# %% mystnb={"figure": {"caption": "Fraction of the k nearest training digits that show the query's digit. Codes of 30 numbers, Euclidean distance, 2,000 queries.", "name": "fig-01-retrieval"}, "image": {"alt": "Two slowly falling lines between k = 1 and 500."}}
+# %% mystnb={"figure": {"caption": "Fraction of the k nearest training digits that show the query's digit. Codes of 30 numbers, Euclidean distance, 2,000 queries. The autoencoder is ahead everywhere, by less than one point in a hundred.", "name": "fig-01-retrieval"}, "image": {"alt": "Two lines close to each other that fall from 0.97 to 0.77 between k = 1 and k = 500."}}
 retrieved = profile(smoke=(1, 5, 20), cpu=(1, 5, 20, 100, 500), gpu=(1, 5, 20, 100, 500))
 precision = {}
 for name, model in {"Autoencoder": best, "PCA": linear}.items():
@@ -504,6 +504,8 @@ claims
 # - An RBM is trained by the difference of two averages, before and after one reconstruction.
 # - A stack of RBMs, unrolled, is a good start for a deep autoencoder of logistic units.
 # - With SiLU units, He's start and AdamW, no pretraining is needed.
+#
+# Next, [chapter 2](02_denoising) makes the code larger than the image, and copying hard in another way.
 #
 # ## Exercises
 #

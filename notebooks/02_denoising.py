@@ -81,8 +81,8 @@ plots.image_grid(torch.cat([s.test[:10].images() for s in sets.values()]))
 # ## The idea
 #
 # An autoencoder has an encoder $f$ and a decoder $g$; it is trained to give back its input $x$ ([chapter 1](01_hinton_salakhutdinov)). If the code is larger than the input, giving it back is easy:
-# copy. Nothing has to be understood. The paper's remedy is not a smaller code but a harder task. A *corruption* $C$ damages the input at random,
-# $\tilde x = C(x)$, and the network has to give back what was there before. The two objectives side by side:
+# copy. Nothing has to be understood. The paper's remedy is not a smaller code but a harder task. A {term}`corruption` $C$ damages the input at random,
+# $\tilde x = C(x)$, and the network has to give back what was there before. [Chapter 0](00_first_three) did so once, to remove noise. The two objectives side by side:
 #
 # ```{math}
 # :label: eq-02-objectives
@@ -213,7 +213,7 @@ for label in CORRUPTIONS:
 # %% [markdown]
 # ## What has it learned? Points in the plane
 #
-# An image is a point in a space of 784 dimensions, and digits lie near some thin, curved set in it, a *manifold*. Damage moves the point off the manifold; the network has to move it back. In two dimensions we can watch that.
+# An image is a point in a space of 784 dimensions, and digits lie near some thin, curved set in it, a {term}`manifold`. Damage moves the point off the manifold; the network has to move it back. In two dimensions we can watch that.
 # Our manifold is a spiral, the corruption Gaussian with $s = 0.4$, and a small network is trained by {eq}`eq-02-objectives`.
 #
 # Here even the best possible answer is known. The smallest squared error is reached by the average of all clean points that $\tilde x$ may have come from, each weighted by how likely that is:
@@ -361,7 +361,7 @@ assert Classifier(stack, WIDTHS[-1])(x_test[:5]).logits.shape == (5, 10)
 stack
 
 # %% [markdown]
-# Three starts are compared, each fine-tuned by the same recipe: **random**, the stack as it is drawn; **plain**, a stack of autoencoders
+# Three starts are compared, each {term}`fine-tuned <fine-tuning>` by the same recipe: **random**, the stack as it is drawn; **plain**, a stack of autoencoders
 # trained without corruption; **denoising**. The first two are the third with something left out: plain is denoising with $\nu = 0$.
 #
 # Dozens of such classifiers take longer than a page should, so their errors come from a recorded run. Each was trained by the code below.
@@ -600,6 +600,8 @@ pd.DataFrame(rows).T.astype(object).fillna("–").rename_axis(index="test error,
 # - UNCHECKED: It removes noise better than tools that know only that neighbors are alike, and better than PCA.
 # - UNCHECKED: A stack of denoising layers is a better start for a classifier of logistic units than a stack of plain ones.
 # - No noise teaches copying, full noise the mean image.
+#
+# Next, [chapter 3](03_sparse) lets the code be wide again, and asks that little of it be active at a time.
 #
 # ## Exercises
 #

@@ -62,7 +62,7 @@ claims = Claims("05_beta_vae")
 # %% [markdown]
 # ## Images whose factors are known
 #
-# To say whether a code found the factors behind images, one has to know them. dSprites {cite}`matthey2017dsprites` was made for this. Each image $x$ is a white
+# To say whether a code found the {term}`factors <factor>` behind images, one has to know them. dSprites {cite}`matthey2017dsprites` was made for this. Each image $x$ is a white
 # sprite on black, 64 × 64 pixels, and is given by five numbers $v_1, \dots, v_5$: one of 3 shapes, 6 sizes, 40 orientations, 32 horizontal and 32
 # vertical positions. All combinations occur once, so the factors are independent.
 #
@@ -80,18 +80,18 @@ plots.image_grid(everything.sample(30).images())
 # %% [markdown]
 # ## The idea: a price on every nat
 #
-# A variational autoencoder, the model of chapter 4, encodes an image as a Gaussian $q_\phi(z \mid x) = N(\mu, \sigma^2)$, one mean and variance for each latent.
+# A variational autoencoder, the model of [chapter 4](04_variational), encodes an image as a Gaussian $q_\phi(z \mid x) = N(\mu, \sigma^2)$, one mean and variance for each latent.
 # It is trained on the reconstruction's log likelihood minus the divergence of that Gaussian from the prior $N(0, I)$. β-VAE multiplies the divergence:
 #
 # ```{math}
 # :label: eq-05-objective
-# L = -\mathbb{E}_{q_\phi(z \mid x)} [\log p_\theta(x \mid z)] + \beta \, D(q_\phi(z \mid x) \,\|\, p(z))
+# L = -\mathbb{E}_{q_\phi(z \mid x)} [\log p_\theta(x \mid z)] + \beta \, \mathrm{KL}\bigl(q_\phi(z \mid x) \,\|\, p(z)\bigr)
 # ```
 #
-# The paper comes to {eq}`eq-05-objective` from a constraint: reconstruct as well as possible with at most $\varepsilon$ nats of divergence. Then $\beta$ is the Lagrange multiplier, the
+# The paper comes to {eq}`eq-05-objective` from a constraint: reconstruct as well as possible with at most a given number of nats of divergence. Then $\beta$ is the Lagrange multiplier, the
 # price of a nat. With $\beta = 4$ a latent is worth using only if each nat it carries improves the reconstruction by four.
 #
-# Why should a price separate factors? The prior is a product, $p(z) = \prod_j p(z_j)$. A code whose latents are correlated pays for the correlation without getting anything for it. And the noise $\sigma$ that
+# Why should a price separate factors? (A code that separates them is called {term}`disentangled`.) The prior is a product, $p(z) = \prod_j p(z_j)$. A code whose latents are correlated pays for the correlation without getting anything for it. And the noise $\sigma$ that
 # the price enforces blurs nearby codes into one another, so nearby codes had better mean similar images: a sprite moved a little, not another sprite. These are
 # pressures, not proofs. We shall measure what they do.
 #
@@ -148,7 +148,7 @@ short = compact_vae()
 some = train[: profile(smoke=256, cpu=6400, gpu=73_728)]
 history = fit({"vae": short}, Phase(ELBO(beta=4), adam(1e-3), name="VAE"), some, epochs=profile(smoke=2, cpu=12, gpu=12), batch_size=64)
 
-# %% mystnb={"figure": {"caption": "The two terms of the objective over a short training with β = 4, on a logarithmic axis: the cross-entropy of the 4,096 pixels, and the divergence before it is multiplied.", "name": "fig-05-training"}, "image": {"alt": "Two lines over twelve epochs: the reconstruction term falls from above a thousand nats, the divergence rises from near zero to about ten."}}
+# %% mystnb={"figure": {"caption": "The two terms of the objective over a short training with β = 4, on a logarithmic axis: the cross-entropy of the 4,096 pixels, and the divergence before it is multiplied.", "name": "fig-05-training"}, "image": {"alt": "Two lines over twelve epochs: the reconstruction term falls from about 850 nats to 130, the divergence rises from below two to above ten."}}
 plots.lines(
     {name: tuple(history[history.term == term][["epoch", "value"]].T.to_numpy())
      for name, term in {"reconstruction": "reconstruction", "divergence": "kl"}.items()},
@@ -289,7 +289,7 @@ baseline = pd.DataFrame({name: intervention_scores(represent) for name, represen
 baseline.round(2)
 
 # %% [markdown]
-# The true factors reach 1, guessing 0.2. In between, an untrained network is no guess: near images get near codes from random weights too, so a trained one has to beat that. The published values of these rows are in the table at the end.
+# The true factors reach 1, guessing 0.2. In between, an untrained network is no guess: near images get near codes from random weights too. PCA, a linear code, reaches 0.75. A trained network has to beat both. The published values of these rows are in the table at the end.
 #
 # ## What does β buy?
 
@@ -309,7 +309,7 @@ figure.axes[0].legend(loc="center", bbox_to_anchor=(0.5, 0.37), ncols=2)
 figure
 
 # %% [markdown]
-# The published rise from 1 to 4 does not show: at this size β = 4 is the worst of the four by most of the scores, and MIG and DCI rise only from 16 on, where few latents are left. By MIG and DCI β-TCVAE is ahead of all four. The lines disagree about the rest; the metric lab below asks why.
+# The published rise from 1 to 4 does not show: at this size β = 4 is the worst of the four by most of the scores (its β-VAE score is even below PCA's), and MIG and DCI rise only from 16 on, where few latents are left. By MIG and DCI β-TCVAE is ahead of all four. The lines disagree about the rest; the metric lab below asks why.
 #
 # What is the price? Look at reconstructions.
 
@@ -326,10 +326,10 @@ plots.reconstruction_rows(eight, shown)
 #
 # ```{math}
 # :label: eq-05-parts
-# \frac1N \sum_n D(q(z \mid x_n) \,\|\, p(z)) = I(x; z) + \underbrace{D\Bigl(q(z) \,\Big\|\, \prod_j q(z_j)\Bigr)}_{\text{total correlation}} + \sum_j D(q(z_j) \,\|\, p(z_j))
+# \frac1N \sum_n \mathrm{KL}\bigl(q(z \mid x_n) \,\|\, p(z)\bigr) = I(x; z) + \underbrace{\mathrm{KL}\Bigl(q(z) \,\Big\|\, \prod_j q(z_j)\Bigr)}_{\text{total correlation}} + \sum_j \mathrm{KL}\bigl(q(z_j) \,\|\, p(z_j)\bigr)
 # ```
 #
-# The first is what the code knows of its image. β-VAE taxes it like the rest, and that is what blurs. The second is zero when latents are independent, the wish behind the whole enterprise. β-TCVAE puts the weight on it alone.
+# The first is what the code knows of its image. β-VAE taxes it like the rest, and that is what blurs. The second, the {term}`total correlation`, is zero when latents are independent, the wish behind the whole enterprise. β-TCVAE puts the weight on it alone.
 #
 # The difficulty is $q(z)$, a sum over all images. A batch estimates it. The code $z_i$ sees its own posterior with its true weight $1/N$, and the other $B - 1$ images of the batch stand for the other $N - 1$ of the set:
 
@@ -365,7 +365,7 @@ split = {label: parts(model) for label, model in models.items()}
 plots.stacked({label: dict(zip(NAMES, values, strict=True)) for label, values in split.items()}, "objective", "nats per image")
 
 # %% [markdown]
-# A higher price shortens the whole bar, information included: β-VAE has one price for all three parts. β-TCVAE has β on the middle part only. Its total correlation is a third of that of β = 4, and it keeps nearly as much information.
+# A higher price shortens the whole bar, information included: β-VAE has one price for all three parts. β-TCVAE has β on the middle part only. Its total correlation is less than half of that of β = 4, and it keeps nearly as much information.
 #
 # One caution. A code can tell 2,000 images apart with $\ln 2000 = 7.6$ nats, so the estimate of the first part cannot exceed that. For β = 1 it sits at this ceiling; what it really holds beyond is booked as correlation.
 #
@@ -411,7 +411,7 @@ pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
 # All four give the factors 1, or nearly: MIG stays at 0.9 because 20 bins cannot tell 40 orientations apart. Then they part. Only MIG objects to duplicates; to the others, two latents about one factor are two good latents. And the rotation, whose latents each mix
-# everything, is as bad as noise to MIG and DCI, but gets three quarters and more from the two scores that intervene. It is enough for those that the latents react to each factor in a pattern of its own. So a high β-VAE score does not say that one latent stands for one factor.
+# everything, is hardly better than noise to MIG and DCI, but gets three quarters and more from the two scores that intervene. It is enough for those that the latents react to each factor in a pattern of its own. So a high β-VAE score does not say that one latent stands for one factor.
 #
 # MIG has choices of its own. What is a code, the mean $\mu$ or a sample $z$? And which factors count? Take one network and vary both.
 
@@ -424,7 +424,7 @@ lab["all five"], lab["without shape"] = lab[list(FACTORS)].mean(axis=1), lab[lis
 lab.round(3)
 
 # %% [markdown]
-# Nothing about the network changed from one of these numbers to the next. A table in a paper that says "MIG" and no more leaves open which of them it holds.
+# Nothing about the network changed from one of these numbers to the next. They are close here, and still up to a third apart. A table in a paper that says "MIG" and no more leaves open which of them it holds.
 #
 # A dead latent shows best what the choice means. Its mean varies from image to image by a hair, and its noise covers that. A histogram over the range of the means blows the hair up to the full width.
 
@@ -435,7 +435,7 @@ print(f"{int(dead.sum())} dead latents; spread of their means {mu[:, dead].std(0
 print(f"most information on any factor: {whole[0]:.2f} nats in their means, {whole[1]:.2f} nats in samples")
 
 # %% [markdown]
-# A reader of the means finds information there that no decoder can use, because the decoder sees samples. This is one way in which two implementations of one score come to differ by orders of magnitude on one network.
+# A reader of the means finds three times as much information there as a reader of samples, and no decoder can use it, because the decoder sees samples. This is one way in which two implementations of one score come to differ on one network.
 #
 # How do seeds compare with β?
 
@@ -443,7 +443,7 @@ print(f"most information on any factor: {whole[0]:.2f} nats in their means, {who
 plots.strips({label: rows["β-VAE score"].tolist() for label, rows in table.groupby("model", sort=False)}, "objective", "β-VAE score")
 
 # %% [markdown]
-# At β = 64 two seeds score 0.85 and one 0.66: the spread within this column is larger than the distance between any two bars. Locatello et al. {cite}`locatello2019challenging` did so with 12,000 networks: the random start and the strength of the penalty mattered more than which objective was chosen.
+# At β = 64 two seeds score 0.85 and one 0.66: the spread within this column is larger than the distance between any two bars. Locatello et al. {cite}`locatello2019challenging` compared 12,000 networks in this way: the random start and the strength of the penalty mattered more than which objective was chosen.
 #
 # ## Try it
 #
@@ -546,7 +546,7 @@ claims
 #
 # The two rows of scores from another paper {cite}`lin2020infogan` are printed as recalled, and so is the untrained network's. Published MIGs differ in the choices of the metric lab; ours here are on samples.
 #
-# Two more published rows have no counterpart here: InfoGAN, with a β-VAE score of 73.5 ± 0.9 %, and FactorVAE, with .82, .43 and .74 in the three scores of the second table. Both need a discriminator; chapter 6 has one.
+# Two more published rows have no counterpart here: InfoGAN, with a β-VAE score of 73.5 ± 0.9 %, and FactorVAE, with .82, .43 and .74 in the three scores of the second table. Both need a discriminator; [chapter 6](06_adversarial) has one.
 #
 # What differs from the paper:
 #
@@ -561,7 +561,9 @@ claims
 # - In dSprites a nat of position saves more than any other, so position is learned first and given up last.
 # - The divergence is information about the image, correlation between latents, and distance from the prior. β-TCVAE puts the weight on the correlation alone.
 # - The β-VAE and FactorVAE scores forgive duplicates and rotations; MIG and DCI do not forgive rotations, and only MIG objects to duplicates.
-# - A score is a protocol. Means or samples, which factors, which predictor: without these a number cannot be compared.
+# - A score is a {term}`protocol`. Means or samples, which factors, which predictor: without these a number cannot be compared.
+#
+# Next, [chapter 6](06_adversarial) shapes the distribution of codes without any formula for a divergence.
 #
 # ## Exercises
 #

@@ -73,9 +73,9 @@ claims = Claims("06_adversarial")
 # $q(z)$ of codes that is a known one, the prior $p(z)$.
 #
 # Write $q(z)$ for the distribution of $f(x)$ when $x$ runs through the data, the *aggregated posterior*. The variational
-# autoencoder of chapter 4 pulls each single code distribution $q_\phi(z \mid x)$ towards the prior, by a formula. The adversarial autoencoder (AAE)
+# autoencoder of [chapter 4](04_variational) pulls each single code distribution $q_\phi(z \mid x)$ toward the prior, by a formula. The adversarial autoencoder (AAE)
 # asks less: only $q(z)$, all codes together, shall look like $p(z)$. No formula is needed for that, only draws. A
-# *discriminator* $D$ {cite}`goodfellow2014generative` gets a code and answers with the probability that it came from the prior. It is trained on
+# {term}`discriminator` $D$ {cite}`goodfellow2014generative` gets a code and answers with the probability that it came from the prior. It is trained on
 #
 # ```{math}
 # :label: eq-06-discriminator
@@ -141,8 +141,8 @@ plots.architecture(model)
 # ## Training
 #
 # The three phases go through the same `fit` as every other chapter's one. Each has an optimizer of its own. Adam {cite}`kingma2015adam` divides a gradient by its size, so
-# how much a phase counts is set by its learning rate, not by a weight in a sum. For the two players we lower Adam's first
-# beta to 0.5: with a long memory they circle around each other.
+# how much a phase counts is set by its learning rate, not by a weight in a sum. For the two players we shorten Adam's
+# memory of past gradients (its first parameter `betas`, from 0.9 to 0.5): with a long memory they circle around each other.
 
 
 # %%
@@ -218,7 +218,7 @@ figure
 # In two dimensions we can look at the divergence from two sides. Cut the plane into 400 cells of equal prior mass and count codes. That estimates $q/p$ in each cell, and with it JS. Beside it we train a *fresh* discriminator on the codes of the finished
 # encoder and read its loss.
 #
-# For comparison we take the VAE of chapter 4 with the same widths, the same number of epochs and the same prior. Its codes are random; $q(z)$ is the distribution of draws from $q_\phi(z \mid x)$.
+# For comparison we take the VAE of [chapter 4](04_variational) with the same widths, the same number of epochs and the same prior. Its codes are random; $q(z)$ is the distribution of draws from $q_\phi(z \mid x)$.
 
 # %%
 torch.manual_seed(0)
@@ -287,7 +287,7 @@ figure
 plots.density_maps(ratios)
 
 # %% [markdown]
-# By every measure the AAE's codes are nearer to the prior: half the holes, half the divergence, a twentieth of the MMD². The VAE's rim is red: its objective pays for each code by itself, so digits that are easy to tell apart, such as ones and zeros, are pushed outwards, and nothing asks the whole to be Gaussian. This is one seed and seven epochs, with the gray pixels read as probabilities by the VAE.
+# By every measure the AAE's codes are nearer to the prior: half the holes, half the divergence by cells and a quarter by a discriminator, a twentieth of the MMD². The VAE's rim is red: its objective pays for each code by itself, so digits that are easy to tell apart, such as ones and zeros, are pushed outwards, and nothing asks the whole to be Gaussian. This is one seed and seven epochs, with the gray pixels read as probabilities by the VAE.
 #
 # ## Any prior that can be drawn from
 #
@@ -434,11 +434,11 @@ counts = profile(smoke=(30, 100, 300), cpu=(100, 300, 1000, 3000, 10_000, 30_000
 pools = {"AAE, samples": samples_of(eight, counts[-1]), "training images": train.images()[: counts[-1]]}
 growth = {name: (counts, [parzen(pool[:n], x_test[:500])[0] for n in counts]) for name, pool in pools.items()}
 
-# %% mystnb={"figure": {"caption": "Parzen log-likelihood of 500 test images against the number of samples. Both lines rise by about 90 nats and more for ten times the samples, and the model's stays above that of true images.", "name": "fig-06-counts"}, "image": {"alt": "Two steadily rising lines over a logarithmic axis; the AAE's is above the training images' everywhere."}}
+# %% mystnb={"figure": {"caption": "Parzen log-likelihood of 500 test images against the number of samples. Both lines rise by some 80 to 130 nats for ten times the samples, and the model's stays above that of true images.", "name": "fig-06-counts"}, "image": {"alt": "Two steadily rising lines over a logarithmic axis; the AAE's is above the training images' everywhere."}}
 plots.lines(growth, "samples n", "Parzen log-likelihood, nats", log_x=True)
 
 # %% [markdown]
-# The curves rise and show no sign of an end. The paper's own second number, 427 nats from ten million samples (as recalled), continues them: the same model, 87 nats "better". An estimate that moves so much with its own effort has not converged to
+# The curves rise and show no sign of an end. So do the paper's own numbers: 427 nats from ten million samples (as recalled), where ten thousand gave 340. The same model, 87 nats "better". An estimate that moves so much with its own effort has not converged to
 # anything. Theis, van den Oord and Bethge {cite}`theis2016note` give the argument in full. We report the number because the paper does, and trust it for nothing.
 #
 # ## A code in two parts: digit and style
@@ -522,7 +522,7 @@ fit({"encoder": alone.encoder}, Phase(aae.ClassificationLoss(labeled), adam(1e-3
 supervised = 100 * (class_probabilities(alone, data.test).argmax(1) != data.test.y).float().mean().item()
 print(f"100 labels alone: {supervised:.1f} % test error")
 
-# %% mystnb={"figure": {"caption": "Decoded codes of the model trained with 100 labels: the digit changes along a row, the style down a column. In the first, third and fifth row the digit mostly follows its column. In others the style alone decides: everything looks like a nine or a four.", "name": "fig-06-style"}, "image": {"alt": "Grid of blurred digits, eight rows of ten; in half of the rows nearly all are nines and fours."}}
+# %% mystnb={"figure": {"caption": "Decoded codes of the model trained with 100 labels: the digit changes along a row, the style down a column. In the first, third and fifth row the digit mostly follows its column. In the second, sixth and eighth the style nearly decides alone: most images look like a nine or a four. The others lie between.", "name": "fig-06-style"}, "image": {"alt": "Grid of blurred digits, eight rows of ten; in some rows the digits differ from column to column, in others most are nines and fours."}}
 model = semi[100, seeds[0]][0]
 torch.manual_seed(2)
 styles = draw(Gaussian(STYLE), 8)
@@ -589,7 +589,7 @@ names = majority_labels(one_hot_of(x_held), held.y)
 pixel_error = cluster_error(one_hot_of(x_test), data.test.y, names)
 print(f"16 clusters of pixels by k-means, majority: {pixel_error:.1f} %")
 
-# %% mystnb={"figure": {"caption": "The sixteen heads of the best of five seeds. First row: the decoded head with a style of zero, under the name it got. Below: the six test digits that the head is surest of. Heads are nearly pure where they are sure; sixes and ones, twos, threes and fours have more than one.", "name": "fig-06-heads"}, "image": {"alt": "Seven rows of sixteen digits; most columns show one digit."}}
+# %% mystnb={"figure": {"caption": "The sixteen heads of the best of five seeds. First row: the decoded head with a style of zero, under the name it got. Below: the six test digits that the head is surest of. Where a head is sure it is nearly pure, but for the one named 9, where fours and nines mix. Ones, twos, threes, fours, sixes and sevens have two heads each. Some decoded heads are a gray blend: a style of zero need not be typical of them.", "name": "fig-06-heads"}, "image": {"alt": "Seven rows of sixteen digits; most columns show one digit."}}
 model = found[16, best_seed][0]
 p = class_probabilities(model, data.test)
 names = surest_labels(class_probabilities(model, held), held.y)
@@ -707,6 +707,8 @@ claims
 # - With labels for some digits, or for none, the same game puts digit and style into separate parts of the code.
 # - Parzen estimates rank averages above real digits. They say little about samples.
 # - The zero-sum form of the generator's loss has no gradient when it is needed most.
+#
+# Next, [chapter 7](07_sequence) leaves images for sentences, whose length differs from one to the next.
 #
 # ## Exercises
 #

@@ -61,7 +61,7 @@ HIDDEN = profile(smoke=32, cpu=256, gpu=512)  # units of an LSTM
 # %% [markdown]
 # ## The idea
 #
-# A sentence is a list of words $x = (x_1, \dots, x_T)$, and $T$ differs from sentence to sentence. An LSTM {cite}`hochreiter1997long` reads one word at a time.
+# A sentence is a list of words $x = (x_1, \dots, x_T)$, and $T$ differs from sentence to sentence. An LSTM {cite}`hochreiter1997long,gers2000learning` reads one word at a time.
 # It carries two vectors along, $h_t$ and $c_t$, and after the last word they are the code:
 #
 # ```{math}
@@ -83,13 +83,13 @@ HIDDEN = profile(smoke=32, cpu=256, gpu=512)  # units of an LSTM
 # L = -\frac1N \sum_{n=1}^{N} \log p(x_n \mid z_n)
 # ```
 #
-# In training the decoder is told the right word after each place, whatever it would have said. This is called *teacher forcing*.
+# In training the decoder is told the right word after each place, whatever it would have said. This is called {term}`teacher forcing`.
 #
-# The paper translates: the sentence written is French, the one read English. Here both are the same sentence, which makes it an autoencoder. Everything else is the paper's.
+# The paper translates: the sentence written is French, the one read English. Here both are the same sentence, which makes it an autoencoder. The form of the two networks is the paper's.
 #
 # ## A toy language
 #
-# A small grammar makes English-like sentences of 35 words. Verbs agree with their subjects, also across a relative clause. From the rules we can count how many sentences of $n$ words there are,
+# A small grammar makes English-like sentences from a vocabulary of 35 words. Verbs agree with their subjects, also across a relative clause. From the rules we can count how many sentences of $n$ words there are,
 # draw them with equal chances, and know exactly how much information a code has to hold.
 
 # %%
@@ -152,7 +152,7 @@ pd.DataFrame(listed, columns=["part", "kind", "parameters"]).set_index("part")
 # %% [markdown]
 # ## Does reading backwards help?
 #
-# The paper found that reversing the source, and only the source, lowered its perplexity (the exponential of the nats a word) from 5.8 to 4.7. Its explanation: the first word to be written is then the last one read.
+# The paper found that reversing the source, and only the source, lowered its {term}`perplexity` (the exponential of the nats a word) from 5.8 to 4.7. Its explanation: the first word to be written is then the last one read.
 # The distance between a word and its copy is the same on average, but some copies are near, and from those the two networks learn to work together.
 #
 # We train the same network both ways, with three seeds. Everything else is equal: the sentences, their order, the random start. Training takes minutes, so the weights come from recorded runs; all numbers on the test sentences are measured anew here.
@@ -240,7 +240,7 @@ for name in ("Reversed", "In order"):
                    values=[100 * toy[name, seed][column] for seed in seeds], seeds=seeds, target=target, protocol=PROTOCOL)  # fmt: skip
 
 # %% [markdown]
-# Are these numbers good? The code has twice the size of an LSTM's state, far more than 35 nats need, so in principle nothing has to be lost. The remaining errors are failures of learning, not of capacity.
+# Are these numbers good? The code has twice as many numbers as an LSTM has units, far more than 35 nats need, so in principle nothing has to be lost. The remaining errors are failures of learning, not of capacity.
 #
 # ## How long a sentence fits?
 #
@@ -269,11 +269,11 @@ figure.axes[0].axvline(20.5, color="gray", linewidth=0.8)
 figure
 
 # %% [markdown]
-# Left of the gray line little depends on length: the code has room. Right of it all three lose ground with every word. They were never asked to keep a 21st word, and the states that they would need lie outside of those they have practiced. The green line falls last and deepest; the next section says what it is.
+# Left of the gray line little depends on length: the code has room. Right of it all three lose ground with every word. They were never asked to keep a 21st word, and the states that they would need lie outside of those they have practiced. The one with attention falls last and deepest; the next section says why.
 #
 # ## Attention: around the bottleneck
 #
-# The green line needs a word. Its decoder does not have to live on $z$ alone: at each place it may look back at all states $\bar h_s$ of the encoder and take a weighted mean of them {cite}`bahdanau2015neural,luong2015effective`,
+# The network with attention needs a word. Its decoder does not have to live on $z$ alone: at each place it may look back at all states $\bar h_s$ of the encoder and take a weighted mean of them {cite}`bahdanau2015neural,luong2015effective`,
 #
 # ```{math}
 # :label: eq-07-attention
@@ -297,7 +297,7 @@ plots.attention_map(weights, [*reversed(words), "<end>"], [*words, "<end>"])
 #
 # ## Beam search
 #
-# The likeliest *word* at each place need not lead to the likeliest *sentence*. Beam search keeps the $k$ best beginnings at each place instead of one. The paper used it with widths of 1, 2 and 12. With a width as large as the number of
+# The likeliest *word* at each place need not lead to the likeliest *sentence*. {term}`Beam search <beam search>` keeps the $k$ best beginnings at each place instead of one. The paper used it with widths of 1, 2 and 12. With a width as large as the number of
 # beginnings it is an exhaustive search; the package's tests check that on a tiny vocabulary.
 
 # %%
@@ -310,7 +310,7 @@ for label, data in weak.items():
 pd.DataFrame(rows).T.rename_axis(["", "width"])
 
 # %% [markdown]
-# A wider beam finds likelier sentences. It can only help where the likeliest sentence is the right one and greedy decoding misses it. A network that is nearly always sure leaves nothing to find; where it is unsure, on long sentences, its own judgment of what is likely is no longer good either.
+# A wider beam finds likelier sentences. It can only help where the likeliest sentence is the right one and greedy decoding misses it. On lengths of training the network is nearly always sure, and leaves little to find. On sentences a little longer the beam brings back one more in twenty, most of them with a width of two. Of the others the network's own judgment is wrong: no search finds what it holds unlikely.
 #
 # ## What breaks it
 #
@@ -376,7 +376,7 @@ places_of = [by_words[int(share * (len(texts) - 1))] for share in (0.02, 0.1, 0.
 explorer.texts([way(first, last) for first, last in zip(places_of[::2], places_of[1::2], strict=True)])
 
 # %% [markdown]
-# Three ways are an anecdote. Here is a count: the points half-way between two test sentences, a thousand pairs.
+# A few such ways are an anecdote. Here is a count: the points halfway between two test sentences, a thousand pairs.
 
 # %%
 pairs = torch.randperm(len(z), generator=torch.Generator().manual_seed(0))[: len(z) // 2 * 2].view(2, -1)
@@ -553,6 +553,8 @@ claims
 # - On sentences of the lengths it was trained on, the toy autoencoder is nearly exact. On longer ones it fails, and on its own it fails worse than with a teacher.
 # - Attention removes the bottleneck, and with it the code.
 # - A pretrained reader can be given to a classifier. Here that did not pay: the autoencoder of reviews is too weak to be a head start.
+#
+# Next, [chapter 8](08_three_codes) goes back to images, and compares three ways to shape their codes.
 #
 # ## Exercises
 #

@@ -234,14 +234,14 @@ plots.lines(spectra, "singular value, largest first", "relative size", log_x=Tru
 #
 # ## A code of symbols
 #
-# The *vector-quantized* autoencoder (VQ-VAE) {cite}`oord2017neural` allows each place of the code only $K$ values. The encoder answers with a grid of vectors, here 7 × 7 of them. Each is replaced by the nearest of $K$ codebook vectors $e_1, \dots, e_K$, and the decoder sees only these:
+# The *vector-quantized* autoencoder (VQ-VAE) {cite}`oord2017neural` allows each place of the code only $K$ values. The encoder answers with a grid of vectors, here 7 × 7 of them. Each is replaced by the nearest of $K$ {term}`codebook` vectors $e_1, \dots, e_K$, and the decoder sees only these:
 #
 # ```{math}
 # :label: eq-08-nearest
 # k_p = \arg\min_k \lVert z_p - e_k \rVert \qquad \text{for each place } p.
 # ```
 #
-# So the code of an image is 49 numbers from 1 to $K$, or $49 \log_2 K$ bits. The choice has no useful gradient: it is constant almost everywhere. The paper's way out is the *straight-through* estimator {cite}`bengio2013estimating`: forward, use $e$; backward, behave as if it had been $z$.
+# So the code of an image is 49 numbers from 1 to $K$, or $49 \log_2 K$ bits. The choice has no useful gradient: it is constant almost everywhere. The paper's way out is the {term}`straight-through estimator` {cite}`bengio2013estimating`: forward, use $e$; backward, behave as if it had been $z$.
 # The codebook then gets no gradient from the reconstruction, so it gets a term of its own. With sg for "stop the gradient here",
 #
 # ```{math}
@@ -278,9 +278,9 @@ for a, b in zip(torch.autograd.grad(ours, parts), torch.autograd.grad(inline, pa
 assert vq.indices(x_test[:8]).shape == (8, 7, 7)
 
 # %% [markdown]
-# Two changes to it are in use. In the paper's second form the codebook has no gradient and no term: $e_k$ is the running mean of the answers that chose it (EMA, for exponential moving average), k-means one batch at a time. A code that is hardly ever chosen is *dead*; we move it to a random answer of the encoder.
+# Two changes to it are in use. In the paper's second form the codebook has no gradient and no term: $e_k$ is the running mean of the answers that chose it (EMA, for exponential moving average), k-means one batch at a time. A vector that is hardly ever chosen is *dead*; we move it to a random answer of the encoder.
 #
-# And *finite scalar quantization* (FSQ) {cite}`mentzer2024finite` has no codebook to learn at all. Each place has a few numbers, each is bounded by a tanh and rounded to one of $L$ levels. Three numbers of eight levels make $8^3 = 512$ codes. The loss is the squared error alone.
+# And *finite scalar quantization* (FSQ) {cite}`mentzer2024finite` has no codebook to learn at all. Each place has a few numbers, each is bounded by a tanh and rounded to one of a few levels. Three numbers of eight levels make $8^3 = 512$ symbols. The loss is the squared error alone.
 
 # %%
 fsq = FSQ((8, 8, 8))
@@ -355,7 +355,7 @@ deep_strength = max(strength for strength, error in errors.items() if error <= 2
 print("squared error per image:", {s: round(float(e), 2) for s, e in errors.items()}, "chosen:", deep_strength)
 
 # %% [markdown]
-# What is measured on each network, once, on the test digits: the reconstruction (squared error per pixel, PSNR in decibels, SSIM), the accuracy of logistic regression trained on the codes of 10,000 digits, and how well ten k-means clusters agree with the classes
+# What is measured on each network, once, on the test digits: the reconstruction (squared error per pixel, PSNR in decibels, SSIM {cite}`wang2004image`), the accuracy of logistic regression trained on the codes of 10,000 digits, and how well ten k-means clusters agree with the classes
 # (normalized mutual information, NMI, and adjusted Rand index, ARI; 0 is chance, 1 is perfect).
 
 # %% [markdown]
@@ -477,7 +477,7 @@ pd.DataFrame(spread).T.assign(ratio=lambda t: t.worst / t.best).round(5)
 # It depends on what is held equal. Of 49 places each, the autoencoder's hold real numbers, the VQ-VAE's one of 512 symbols: 9 bits. Make it fair in three ways.
 #
 # 1. **Equal bits.** Round the autoencoder's 49 numbers, after training, to $2^b$ levels between their smallest and largest values on the training digits. Then it too has $49 b$ bits; $b = 9$ is the VQ-VAE's budget.
-# 2. **The VAE's bits.** A VAE transmits, on average, its KL divergence: that many bits suffice to send a sample of the code (chapter 4's bound, read as a message length). A sharper pixel noise $\sigma_x$ buys more bits.
+# 2. **The VAE's bits.** A VAE transmits, on average, its KL divergence: that many bits suffice to send a sample of the code (the bound of [chapter 4](04_variational), read as a message length). A sharper pixel noise $\sigma_x$ buys more bits.
 # 3. **Equal numbers.** The VQ-VAE's decoder sees 49 × 16 real numbers. Take the quantizer out and give the same network all 784 of them.
 
 
@@ -573,7 +573,7 @@ plots.image_rows({"digit": x_test[:10], "symbols": palette[symbols].movedim(-1, 
 #
 # ## How much of the codebook is in use?
 #
-# A code that is never chosen carries nothing. Two measures: the percentage of codes that occur at all on the test digits, and the perplexity, the number of codes that would give the same entropy if all were used equally often.
+# A vector that is never chosen carries nothing. Two measures: the percentage of the $K$ symbols that occur at all on the test digits, and the {term}`perplexity`, the number of symbols that would give the same entropy if all were used equally often.
 
 # %% mystnb={"figure": {"caption": "Percentage of the codebook that occurs on the test digits, against the size K of the codebook.", "name": "fig-08-codebook"}, "image": {"alt": "Three curves against the size of the codebook: straight-through, EMA with restarts, FSQ."}}
 in_use = {name: (SIZES, [swept[name, size]["percent"] for size in SIZES]) for name in QUANTIZERS}
@@ -605,7 +605,7 @@ figure
 #
 # ### Between two digits
 #
-# Go in a straight line from one code to another and decode on the way. A symbol has no half-way, so the VQ-VAE's encoder grid is interpolated *before* it is quantized.
+# Go in a straight line from one code to another and decode on the way. A symbol has no halfway, so the VQ-VAE's encoder grid is interpolated *before* it is quantized.
 
 # %% mystnb={"figure": {"caption": "From one test digit to another in ten equal steps of the code.", "name": "fig-08-paths"}, "image": {"alt": "Five rows of eleven images that change from one digit to another, one row a model."}}
 from aelib.metrics import interpolation, journey
@@ -616,7 +616,7 @@ paths = {name: interpolation(model, *ends) for name, model in models.items()}
 plots.image_rows({name: images[:, 3] for name, images in paths.items()})
 
 # %% [markdown]
-# Is a path even? Take the squared distance between successive images, and divide the largest step by the mean one. And does it stay near digits? Take the half-way image's distance to the nearest of 10,000 training digits.
+# Is a path even? Take the squared distance between successive images, and divide the largest step by the mean one. And does it stay near digits? Take the halfway image's distance to the nearest of 10,000 training digits.
 
 # %%
 paths["pixels"] = torch.stack([ends[0].lerp(ends[1], t / 10) for t in range(11)])
@@ -742,7 +742,7 @@ pd.DataFrame(found).T
 #
 # ## Try it
 #
-# The VQ-VAE's decoder runs inside this page. Choose a place of the grid and put another of the 512 codes there: the change stays near that place, but it reaches a few pixels beyond, since the decoder's windows overlap. The histogram shows how often each code occurs on the digits.
+# The VQ-VAE's decoder runs inside this page. Choose a place of the grid and put another of the 512 symbols there: the change stays near that place, but it reaches a few pixels beyond, since the decoder's windows overlap. The histogram shows how often each symbol occurs on the digits.
 
 # %%
 explorer.codebook(models["VQ-VAE"], data.test[: profile(smoke=50, cpu=2000, gpu=2000)], noun="digit")
@@ -807,6 +807,8 @@ claims
 # - "The VQ-VAE reconstructs best" is a statement about bits, to be tested at equal bits. <!-- check after recording -->
 # - A quantized code needs a second model, the prior, before it can generate.
 #
+# Next, [chapter 9](09_three_networks) takes a published comparison of three networks and asks what it measured.
+#
 # ## Exercises
 #
 # **1.** What is the contractive penalty of a *linear* encoder, $z = W x$? Show that it is weight decay.
@@ -818,7 +820,7 @@ j = encoder_jacobian(nn.Sequential(nn.Flatten(), linear_map), x_test[:3])
 torch.testing.assert_close(j.square().sum((1, 2)), linear_map.weight.square().sum().expand(3))
 
 # %% [markdown]
-# **2.** An EMA codebook whose memory is zero is replaced, at each batch, by the means of the answers that chose each code. Show that this is one step of k-means, with scikit-learn as the judge.
+# **2.** An EMA codebook whose memory is zero is replaced, at each batch, by the means of the answers that chose each vector. Show that this is one step of k-means, with scikit-learn as the judge.
 
 # %% tags=["hide-cell"]
 from sklearn.cluster import KMeans

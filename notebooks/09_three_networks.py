@@ -135,7 +135,7 @@ pd.Series({name: count_parameters(make()) for name, make in NETWORKS.items()}, n
 #
 # ## The published protocol
 #
-# Five epochs, batches of 128, Adam with a learning rate of $10^{-3}$, squared error. Nothing else: no schedule, PyTorch's own random start.
+# The {term}`protocol` is short: five epochs, batches of 128, Adam with a learning rate of $10^{-3}$, squared error. Nothing else: no schedule, PyTorch's own random start.
 #
 # Training Conv and SR this way takes minutes on two CPU cores. So this page trains Stacked, which takes seconds, and loads the weights of a
 # recorded run for the other two. Every error is measured anew here, from the weights. Under the `gpu` profile, or where
@@ -196,7 +196,7 @@ print("SR, training error by epoch:", *(f"{value:.4f}" for value in history.valu
 # %% [markdown]
 # The published training error lies between our third epoch and our fourth. Another seed does not explain that: our seeds differ by a hundredth of it. We do not know what does, and leave it as a miss.
 #
-# Two things deserve a second look. Stacked is worse than PCA, although PCA is one of the functions that a wider linear autoencoder could compute. And Stacked has
+# Two things deserve a second look. Stacked is worse than PCA, although a linear network of the same widths could compute PCA exactly. And Stacked has
 # more parameters than Conv. What keeps it from using them?
 
 # %% mystnb={"figure": {"caption": "Test digits and their reconstructions under the published protocol. The number above an image is its squared error, summed over pixels. Stacked blurs digits into one another; SR is sharper than PCA although it saw a quarter of the pixels.", "name": "fig-09-published"}, "image": {"alt": "Rows of digits: original, PCA, SR, Conv, Stacked; errors are lowest for Conv and highest for Stacked."}}
@@ -238,7 +238,7 @@ torch.manual_seed(0)
 default = spread_by_layer(NETWORKS["Stacked"](), x_test)
 he = spread_by_layer(he_init(NETWORKS["Stacked"]()), x_test)
 
-# %% mystnb={"figure": {"caption": "How strongly each layer of the untrained Stacked network responds to the image. From PyTorch's default start the response falls by more than half at each layer; from He's start it stays.", "name": "fig-09-signal"}, "image": {"alt": "Two lines over eight layers, logarithmic axis: default falls steeply, He is nearly flat."}}
+# %% mystnb={"figure": {"caption": "How strongly each layer of the untrained Stacked network responds to the image. From PyTorch's default start the response falls by more than half at nearly every layer; from He's start it stays.", "name": "fig-09-signal"}, "image": {"alt": "Two lines over eight layers, logarithmic axis: default falls steeply, He is nearly flat."}}
 plots.lines(
     {"Stacked, default start": (range(1, 9), default), "He start": (range(1, 9), he)},
     "layer", "spread over images (standard deviation)", log_y=True,
@@ -252,7 +252,7 @@ he_runs = {("Stacked", seed): train("Stacked", "he", seed, start=he_init, phases
 he_errors = test_errors(he_runs, "Stacked")
 print(f"default start {first['Stacked'][0]:.5f}, He start {he_errors[0]:.5f}, PCA-64 {pca_error:.5f}")
 
-# %% mystnb={"figure": {"caption": "Training error of the Stacked network under the published protocol, from two random starts. The start alone is worth more than five epochs.", "name": "fig-09-he"}, "image": {"alt": "Two falling curves over five epochs; the He start is below the default start everywhere, by a factor of about two at the end."}}
+# %% mystnb={"figure": {"caption": "Training error of the Stacked network under the published protocol, from two random starts. The start alone is worth more than five epochs.", "name": "fig-09-he"}, "image": {"alt": "Two falling curves over five epochs; the He start is below the default start everywhere, by a factor of more than two at the end."}}
 curves = {"Stacked, default start": runs["Stacked", 0][1], "He start": he_runs["Stacked", 0][1]}
 plots.learning_curves(curves, "squared error per pixel")
 
@@ -266,7 +266,7 @@ claims.add(
 # %% [markdown]
 # The published explanation of Stacked's last place is that dense layers have "no spatial awareness". That is true of them, but it is not what
 # the number measured: with another start the same dense layers beat SR's published number and PCA. What remains between Stacked and
-# Conv is the price of ignoring space, and it is a factor of three, not seven.
+# Conv is the price of ignoring space, and it is a factor of less than three, not seven.
 #
 # ## A better schedule at the same cost
 #
@@ -305,7 +305,7 @@ def validation_error(label, rate):
 
 validated = {label: {rate: validation_error(label, rate) for rate in rates} for label, rates in RATES.items()}
 
-# %% mystnb={"figure": {"caption": "Error on 5,000 held-out training images against the peak learning rate. The lowest point of each network is used below.", "name": "fig-09-rates"}, "image": {"alt": "Four short lines, two of them for Stacked, each with a lowest point."}}
+# %% mystnb={"figure": {"caption": "Error on 5,000 held-out training images against the peak learning rate. The lowest point of each network is used below.", "name": "fig-09-rates"}, "image": {"alt": "Four short lines, two of them for Stacked; Conv's is far below the others."}}
 plots.lines(
     {label: (list(e), list(e.values())) for label, e in validated.items()},
     "peak learning rate",
@@ -340,7 +340,7 @@ pd.DataFrame({"published protocol": {n: first[n][0] for n in NETWORKS}, "ours": 
 # %% [markdown]
 # ## What the codes know
 #
-# A code is useful if it makes the next task easy. The published comparison trains a support vector machine with a Gaussian kernel on the 60,000 codes
+# A code is useful if it makes the next task easy. That is tested by a {term}`probe`, a classifier trained on the codes. The published comparison trains a support vector machine with a Gaussian kernel on the 60,000 codes
 # and reports 98.78 % for Conv. (Its text says "linear"; its code says `kernel="rbf", C=10`. We use the latter.) On raw pixels the same classifier reaches 98.37 %, on
 # 64 principal components 98.60 %, so the bar is high before any network is trained.
 
@@ -396,7 +396,7 @@ for name, paper in {"Conv, published": 98.78, "Conv, ours": 98.78, "SR, ours": N
     )  # fmt: skip
 
 # %% [markdown]
-# Our schedule lowers Conv's reconstruction error by a third, and the classifier does not notice. A low squared error is a poor guide to a useful code:
+# Our schedule lowers Conv's reconstruction error by more than a third, and the classifier does not notice. A low squared error is a poor guide to a useful code:
 # most of the error is in pixels at the edges of strokes, and the class does not depend on those.
 #
 # The classifier itself has more to give. Its kernel $e^{-\gamma \lVert z - z' \rVert^2}$ has a width, and `gamma="scale"` is only a rule of thumb for it: one over the code's size times its variance.
@@ -461,14 +461,14 @@ plots.trade_off(points, "seconds an epoch", "test error per pixel")
 
 # %% [markdown]
 # Stacked is by far the cheapest. If a code is needed quickly and its use is classification, it is a sound choice. Conv
-# pays for its low error with about ten times the time.
+# pays for its low error with about eight times the time.
 #
 # ## Enlarging an image
 #
 # SR was never shown a full image at its input, so it can be used to enlarge: feed it a 14 × 14 digit, read a 28 × 28 one. The plain alternative is interpolation, which keeps all 196 numbers of the small image,
 # where SR keeps 64. Which picture is nearer to the truth?
 
-# %% mystnb={"figure": {"caption": "Digits shrunk to 14 × 14 and enlarged again, by bicubic interpolation and by SR through its code. SR restores sharp strokes; where it misreads a digit, it does so sharply.", "name": "fig-09-enlarged"}, "image": {"alt": "Rows of digits: original, bicubic, SR."}}
+# %% mystnb={"figure": {"caption": "Digits shrunk to 14 × 14 and enlarged again, by bicubic interpolation and by SR through its code. The number above an image is its squared error, summed over pixels. Interpolation blurs; SR restores sharp strokes.", "name": "fig-09-enlarged"}, "image": {"alt": "Three rows of ten digits: original, bicubic, SR. SR's are sharper, and each of their errors is less than half of bicubic's."}}
 coarse = nn.functional.interpolate(x_test, (14, 14), mode="bilinear")
 bicubic = nn.functional.interpolate(coarse, (28, 28), mode="bicubic").clamp(0, 1)
 enlarged = reconstructions(our_runs["SR", 0][0], data.test)
@@ -513,7 +513,7 @@ for size in sizes:
     flat = pca(data.train.images(), size)
     linear_errors.append(per_pixel(reconstructions(flat, data.test).clamp(0, 1), x_test))
 
-# %% mystnb={"figure": {"caption": "Test error against code size: Stacked from He's start, two epochs each, and PCA. With 16 numbers Stacked does better than PCA with 32. The gain shrinks as the code grows; with 64 numbers two epochs do not suffice to pass PCA, five do.", "name": "fig-09-sizes"}, "image": {"alt": "Two falling lines on logarithmic axes, Stacked below PCA up to 32 numbers; at 64 they cross."}}
+# %% mystnb={"figure": {"caption": "Test error against code size: Stacked from He's start, two epochs each, and PCA. With 16 numbers Stacked does better than PCA with 32. Beyond that the gain shrinks; with 64 numbers two epochs do not suffice to pass PCA, while the five epochs above did.", "name": "fig-09-sizes"}, "image": {"alt": "Two falling lines on logarithmic axes, Stacked below PCA up to 32 numbers; at 64 they cross."}}
 plots.lines(
     {"Stacked, He start": (sizes, swept), "PCA": (sizes, linear_errors)}, "numbers in the code", "test error per pixel",
     log_x=True, log_y=True,
@@ -558,7 +558,7 @@ claims
 #
 # ## Exercises
 #
-# **1.** Equation {eq}`eq-09-shrink` is for ReLU. What is the factor a layer without any activation, from the default start? Check it on ten linear layers.
+# **1.** Equation {eq}`eq-09-shrink` is for ReLU. By what factor does a layer without any activation, from the default start, multiply the mean square? Check it on ten linear layers.
 
 # %% tags=["hide-cell"]
 torch.manual_seed(0)

@@ -26,7 +26,7 @@ def elbo(model: LatentModel, images: ImageSet | Binarized, samples: int = 1, see
     r"""The evidence lower bound of each image, in nats.
 
     .. math::
-        \frac1k \sum_{i=1}^{k} \log p_\theta(x \mid z_i) - D(q_\phi(z \mid x) \,\|\, p(z)),
+        \frac1k \sum_{i=1}^{k} \log p_\theta(x \mid z_i) - \mathrm{KL}(q_\phi(z \mid x) \,\|\, p(z)),
         \qquad z_i \sim q_\phi(z \mid x)
 
     Args:

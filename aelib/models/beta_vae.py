@@ -106,9 +106,10 @@ def kl_parts(z: Tensor, mu: Tensor, logvar: Tensor, examples: int) -> KLParts:
     r"""Split the divergence from the prior, averaged over images, into three. Chen et al. (2018), equation 2.
 
     .. math::
-        \mathbb{E}_x D(q(z \mid x) \| p(z)) = \underbrace{\mathbb{E} \log \tfrac{q(z \mid x)}{q(z)}}_{I(x; z)}
+        \mathbb{E}_x \mathrm{KL}(q(z \mid x) \,\|\, p(z))
+        = \underbrace{\mathbb{E} \log \tfrac{q(z \mid x)}{q(z)}}_{I(x; z)}
         + \underbrace{\mathbb{E} \log \tfrac{q(z)}{\prod_j q(z_j)}}_{\text{total correlation}}
-        + \underbrace{\textstyle\sum_j D(q(z_j) \| p(z_j))}_{\text{dimension-wise}}
+        + \underbrace{\textstyle\sum_j \mathrm{KL}(q(z_j) \,\|\, p(z_j))}_{\text{dimension-wise}}
 
     Arguments and errors as for :func:`aggregate_densities`, which estimates q(z) and the q(z_j).
     """
@@ -123,7 +124,9 @@ def kl_parts(z: Tensor, mu: Tensor, logvar: Tensor, examples: int) -> KLParts:
 class BetaTCVAE(ELBO):
     r"""Minus the evidence lower bound with the weight on the total correlation alone, in nats per image.
 
-    .. math:: -\mathbb{E}[\log p_\theta(x \mid z)] + I(x; z) + \beta \, \text{TC}(z) + \sum_j D(q(z_j) \| p(z_j))
+    .. math::
+        -\mathbb{E}[\log p_\theta(x \mid z)] + I(x; z) + \beta \, \text{TC}(z)
+        + \sum_j \mathrm{KL}(q(z_j) \,\|\, p(z_j))
 
     Chen et al. (2018), equation 4, with the sum of the three divergences in its closed form. Calls ``nets["vae"]``.
 

@@ -37,7 +37,7 @@ def encoder_jacobian(encoder: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         x: shape (B, ...).
 
     Returns:
-        Shape (B, latent, D), with D the number of elements of one input.
+        Shape (B, latent, d), with d the number of elements of one input.
     """
     one = jacrev(lambda image: encoder(image[None])[0])
     return vmap(one)(x).flatten(2)
@@ -52,7 +52,7 @@ def sigmoid_jacobian(z: Tensor, weight: Tensor) -> Tensor:
 
     Args:
         z: the layer's output, shape (B, latent), in [0, 1].
-        weight: *W*, shape (latent, D).
+        weight: *W*, shape (latent, d).
 
     Returns:
         Shape (B,).
@@ -62,7 +62,7 @@ def sigmoid_jacobian(z: Tensor, weight: Tensor) -> Tensor:
     """
     if z.ndim != 2 or weight.ndim != 2 or z.shape[1] != len(weight):
         raise ValueError(
-            f"The closed form takes outputs (B, latent) and weights (latent, D) of one layer; "
+            f"The closed form takes outputs (B, latent) and weights (latent, d) of one layer; "
             f"it got {tuple(z.shape)} and {tuple(weight.shape)}."
         )
     return (z * (1 - z)).square() @ weight.square().sum(1)

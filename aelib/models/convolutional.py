@@ -1,4 +1,4 @@
-"""The two convolutional autoencoders of chapter 09, for 28x28 images: super-resolution and plain."""
+"""The two convolutional autoencoders of chapter 9, for 28x28 images: super-resolution and plain."""
 
 from torch import nn
 

@@ -138,7 +138,8 @@ class DenseVAE(VAE):
 class ELBO:
     r"""Minus the evidence lower bound, in nats per image; with a weight :math:`\beta` on the divergence.
 
-    .. math:: -\mathbb{E}_{q_\phi(z \mid x)}[\log p_\theta(x \mid z)] + \beta \, D(q_\phi(z \mid x) \,\|\, p(z))
+    .. math::
+        -\mathbb{E}_{q_\phi(z \mid x)}[\log p_\theta(x \mid z)] + \beta \, \mathrm{KL}(q_\phi(z \mid x) \,\|\, p(z))
 
     Kingma & Welling (2014), equation 10, for :math:`\beta = 1`. Calls ``nets["vae"]``. Reports
     ``"reconstruction"`` (the first term) and ``"kl"`` (the divergence without its weight): with beta = 1 the loss is
