@@ -155,7 +155,7 @@ def test_math_is_drawn_by_the_books_own_mathjax(book: Path, driver: webdriver.Ch
 def test_search_finds_a_word_from_disk(book: Path, driver: webdriver.Chrome) -> None:
     driver.get((book / "search.html").as_uri() + "?q=unrolling")
     found = wait_for(driver, "return [...document.querySelectorAll('#search-results li a')].map(a => a.href)")
-    assert any("notation.html" in url for url in found)
+    assert any("glossary.html" in url for url in found)
 
 
 # The color of each element's text, and of the nearest ground under it that is not transparent.

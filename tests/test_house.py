@@ -16,7 +16,7 @@ PACKAGE = Path(aelib.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 BELOW = {"data", "explorer", "nets", "likelihoods", "optimizers", "plots", "profiles", "provenance"}
 TRAINING = {"phases", "processes", "state", "tracking", "training"}
-RESULTS = {"claims", "runs", "model_card", "sharing", "export"}
+RESULTS = {"claims", "runs", "model_card", "sharing", "export", "protocol"}
 ABOVE = {"models", "metrics"} | TRAINING | RESULTS
 
 

@@ -3,12 +3,16 @@
 from aelib.metrics.classification import accuracy
 from aelib.metrics.codebook import Usage, bits_per_symbol, code_grids, code_usage
 from aelib.metrics.disentanglement import DCI, beta_vae_score, dci, factor_vae_score, mig, mutual_information
+from aelib.metrics.frechet import frechet_distance, gaussian_frechet
 from aelib.metrics.interpolation import Journey, interpolation, journey
 from aelib.metrics.kmeans import Clustering, clusters
 from aelib.metrics.likelihood import Estimate, active_units, elbo, importance_bounds, log_likelihood, nll, unit_activity
+from aelib.metrics.manifold import PrecisionRecall, precision_recall
+from aelib.metrics.overview import generated, overview
 from aelib.metrics.probes import Accuracy, knn, linear_svm, logistic_regression, one_class, retrieval_precision, svm
 from aelib.metrics.reconstruction import codes, image_errors, per_image, per_pixel, psnr, reconstructions, ssim
 from aelib.metrics.robustness import damaged, error_under, missing_patch, noise, shift
+from aelib.metrics.rounding import Rounded
 from aelib.metrics.sequences import exact_matches, nats_per_word, rewritten, steps_to, word_accuracies
 from aelib.metrics.sparsity import activity, dead_units, l0, refit, unexplained
 
@@ -18,6 +22,8 @@ __all__ = [
     "Clustering",
     "Estimate",
     "Journey",
+    "PrecisionRecall",
+    "Rounded",
     "Usage",
     "accuracy",
     "active_units",
@@ -35,6 +41,9 @@ __all__ = [
     "error_under",
     "exact_matches",
     "factor_vae_score",
+    "frechet_distance",
+    "gaussian_frechet",
+    "generated",
     "image_errors",
     "importance_bounds",
     "interpolation",
@@ -51,8 +60,10 @@ __all__ = [
     "nll",
     "noise",
     "one_class",
+    "overview",
     "per_image",
     "per_pixel",
+    "precision_recall",
     "psnr",
     "reconstructions",
     "refit",

@@ -1,4 +1,4 @@
-"""Priors to draw codes from: a Gaussian, a flower of Gaussians, a Swiss roll, and vectors with a single one.
+"""Priors to draw codes from: Gaussians, fitted or not, a flower of them, a Swiss roll, and vectors with a single one.
 
 A prior consists of equally likely parts (petals, pieces of the roll), so that a chapter may send each class to its own.
 The shapes are those of Makhzani et al., "Adversarial Autoencoders" (2016), figures 2 and 4.
@@ -37,6 +37,35 @@ class Gaussian:
     def sample(self, part: Tensor) -> Tensor:  # (N,) -> (N, latent)
         """One code an entry of *part*, which is not looked at."""
         return self.std * torch.randn(len(part), self.latent, device=part.device)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedGaussian:
+    r"""The Gaussian with the mean and the covariance of given codes: a prior for a model that was trained without one.
+
+    Ghosh et al., "From variational to deterministic autoencoders" (2020), section 4, fit densities to the codes of a
+    finished autoencoder; this is the simplest. Made by :meth:`fit`.
+    """
+
+    mean: Tensor  # (latent,)
+    root: Tensor  # (latent, latent), symmetric; its square is the covariance
+    parts: int = 1
+
+    @classmethod
+    def fit(cls, z: Tensor) -> "FittedGaussian":
+        """Fit to codes (N, latent); raises ValueError unless these are two or more, and finite."""
+        if z.ndim != 2 or len(z) < 2 or not z.isfinite().all():
+            raise ValueError(
+                f"A Gaussian is fitted to two or more finite codes (N, latent); they are {tuple(z.shape)}."
+            )
+        values, vectors = torch.linalg.eigh(z.T.double().cov().view(z.shape[1], -1))
+        root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T  # also where the covariance is singular
+        return cls(z.mean(0), root.to(z.dtype))
+
+    def sample(self, part: Tensor) -> Tensor:  # (N,) -> (N, latent)
+        """One code an entry of *part*, which is not looked at."""
+        noise = torch.randn(len(part), len(self.mean), device=part.device, dtype=self.mean.dtype)
+        return self.mean.to(part.device) + noise @ self.root.to(part.device)
 
 
 @dataclass(frozen=True)

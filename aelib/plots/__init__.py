@@ -4,10 +4,11 @@ from aelib.plots.architecture import architecture
 from aelib.plots.curves import bands, histogram, learning_curves, lines, stacked, strips, trade_off
 from aelib.plots.images import filters, image_grid, image_rows, reconstruction_rows, sheet
 from aelib.plots.latent import density_maps, latent_scatter
+from aelib.plots.pareto import front, pareto
 from aelib.plots.png import fewer_colors
 from aelib.plots.sequences import attention_map, code_scatter
 from aelib.plots.style import COLORS, DIGITS, color_of
-from aelib.plots.tables import heat_maps
+from aelib.plots.tables import heat_maps, ranked
 
 __all__ = [
     "COLORS",
@@ -20,6 +21,7 @@ __all__ = [
     "density_maps",
     "fewer_colors",
     "filters",
+    "front",
     "heat_maps",
     "histogram",
     "image_grid",
@@ -27,6 +29,8 @@ __all__ = [
     "latent_scatter",
     "learning_curves",
     "lines",
+    "pareto",
+    "ranked",
     "reconstruction_rows",
     "sheet",
     "stacked",

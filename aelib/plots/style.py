@@ -41,6 +41,8 @@ COLORS = {
     "FC": BLUE,
     "CNN": GREEN,
     "RNN": PINK,
+    "LSTM": YELLOW,
+    "β-VAE": PINK,
 }
 DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#000000", "#7B3FA0", "#999999")
 

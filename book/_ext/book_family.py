@@ -45,7 +45,7 @@ CHAPTERS = (
     Chapter(9, "Super-resolution, convolutional, stacked", "Three networks, one protocol",
             "What architecture does, and what initialization does that is taken for architecture."),
     Chapter(10, "Five autoencoders on Fashion-MNIST", "", "Published losses that mislead, and the fair table."),
-    Chapter(11, "All autoencoders under one protocol", "", "Which to choose for what."),
+    Chapter(11, "Every autoencoder under one protocol", "", "Which to choose for what."),
 )  # fmt: skip
 
 # The map, row by row: what keeps the network from copying its input, and the models that do it so, each with the
