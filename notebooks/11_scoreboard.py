@@ -140,13 +140,13 @@ def cooling(optimizer, steps, steps_per_epoch):
     return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
 
 
-def adversarially(model, rate, **options):
-    matches = (aae.Match(Gaussian(CODE)),)
+def adversarially(model, rate, code=CODE, **options):
+    matches = (aae.Match(Gaussian(code)),)
     calm = partial(torch.optim.Adam, lr=rate / 2, betas=(0.5, 0.999), fused=True)
     phases = [Phase(aae.ReconstructionLoss(), adam(rate), cooling, ("encoder", "decoder"), "reconstruction"),
               Phase(aae.DiscriminatorLoss(matches), calm, cooling, ("discriminator",), "discriminator"),
               Phase(aae.GeneratorLoss(matches), calm, cooling, ("encoder",), "generator")]  # fmt: skip
-    return fit(model.nets(discriminator=aae.Discriminator(CODE, WIDTHS[1:3])), phases, **options)
+    return fit(model.nets(discriminator=aae.Discriminator(code, WIDTHS[1:3])), phases, **options)
 
 
 # %% [markdown]
@@ -562,15 +562,32 @@ pd.DataFrame(fake | {name: known[name] for name in ("held-out digits", "training
 #
 # ## Try it
 #
-# Two networks with one hidden layer of 64 units, small enough for the page to carry. The denoising one was trained on noisy digits, the other was not. Draw a digit, then add what does not belong: a speck, a stray stroke, a gap. Which of the two copies it?
+# Six ideas with a code of two numbers, one hidden layer of 48 units each, small enough for the page to carry all of them. Drag in one plane: the same relative place is decoded in all six.
+#
+# - Where do the gaps between the colors decode to something that is no digit? Compare the plain autoencoder with the three that have a prior.
+# - Hover over stray points: which digits does each idea confuse?
 
 # %%
+def flat(ends=1):
+    encoder = nn.Sequential(nn.Flatten(), *mlp((784, 48, 2 * ends), nn.ReLU))
+    return encoder, nn.Sequential(*mlp((2, 48, 784), nn.ReLU), nn.Unflatten(1, (1, 28, 28)))
+
+
+PLANES = {
+    "Autoencoder": (lambda: EncoderDecoder(*flat()), plain),
+    "Denoising": (lambda: EncoderDecoder(*flat()), alone(Denoising(SquaredError(), Noise(0.3)))),
+    "Sparse, L1": (lambda: EncoderDecoder(*flat()), alone(RelativeL1(1.0))),
+    "VAE": (lambda: VAE(*flat(2)), alone(ELBO(), "vae")),
+    "β-VAE": (lambda: VAE(*flat(2)), alone(ELBO(beta=4), "vae")),
+    "AAE": (lambda: aae.AdversarialAutoencoder(2, hidden=(48,)), partial(adversarially, code=2)),
+}
 page = {}
-for name, objective in {"Autoencoder": SquaredError(), "Denoising": Denoising(SquaredError(), Noise(0.3))}.items():
+for name, (make, train_it) in PLANES.items():
     torch.manual_seed(0)
-    page[name] = he_init(Autoencoder((784, 64, CODE), nn.ReLU))
-    alone(objective)(page[name], 4e-3, data=train, epochs=profile(smoke=1, cpu=5, gpu=20))
-explorer.draw(page, data.train[: profile(smoke=50, cpu=100, gpu=100)])
+    page[name] = he_init(make())
+    run = partial(train_it, page[name], 4e-3, data=train, epochs=profile(smoke=1, cpu=5, gpu=20), seed=0)
+    recorded(f"11-plane-{name}", page[name], run)
+explorer.plane(page, data.test[: profile(smoke=50, cpu=400, gpu=400)], thumbnails=200)
 
 # %% [markdown]
 # ## The record
