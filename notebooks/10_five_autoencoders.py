@@ -412,7 +412,7 @@ pd.DataFrame(validated).T.round(2)
 
 # %%
 FAIR_EPOCHS = profile(
-    smoke=dict.fromkeys(FAIR, 1), cpu={"FC": 30, "CNN": 6, "Sparse": 15, "RNN": 10, "VAE": 10}, gpu=dict.fromkeys(FAIR, 50)
+    smoke=dict.fromkeys(FAIR, 1), cpu={"FC": 25, "CNN": 5, "Sparse": 15, "RNN": 7, "VAE": 10}, gpu=dict.fromkeys(FAIR, 50)
 )
 FAIR_SEEDS = {name: seeds for name in FAIR} | profile(smoke={}, cpu={"CNN": [0], "RNN": [0]}, gpu={})
 fair, seconds = {}, {}
