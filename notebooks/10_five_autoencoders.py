@@ -86,7 +86,7 @@ plots.image_grid(some[:20].images(), titles=[CLOTHES[y] for y in some.y[:20]])
 # - **FC**, fully connected: dense layers of 784, 128 and 64 numbers, and the same widths back. A ReLU follows the code too, so no number of the code is negative.
 # - **CNN**: two convolutions to 16 and 32 channels, each followed by pooling, which halves the side. Two transposed convolutions lead back.
 # - **Sparse**: "with an L1 penalty on the code", says the text.
-# - **RNN**: a recurrent network (an LSTM, explained in chapter 7) reads the picture row by row, from top to bottom. A second one writes it.
+# - **RNN**: a recurrent network (an LSTM, explained in [chapter 7](07_sequence)) reads the picture row by row, from top to bottom. A second one writes it.
 # - **VAE**: a variational autoencoder as in [chapter 4](04_variational), with 32 latents and one hidden layer of 400.
 #
 # Here is the published RNN. The package's is written with the code in plain sight, and the cell checks that it is the same network.
@@ -133,11 +133,11 @@ pd.DataFrame({"parameters": {n: count_parameters(m()) for n, m in NETWORKS.items
 #
 # ```{math}
 # :label: eq-10-vae
-# L = \frac{1}{d} \lVert x - \hat x \rVert^2 + \frac{\beta}{k} \, D, \qquad
-# D = \tfrac12 \sum_{j=1}^{k} \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right)
+# L = \frac{1}{d} \lVert x - \hat x \rVert^2 + \frac{\beta}{k} \, \text{KL}, \qquad
+# \text{KL} = \tfrac12 \sum_{j=1}^{k} \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right)
 # ```
 #
-# averaged over pictures. $D$ is the divergence of the code's distribution from the prior, in nats. The cell writes the loss as it was published, with means in place of sums, and compares it with the package's bound for Gaussian pixels, which sums.
+# averaged over pictures. KL is the divergence of the code's distribution from the prior, in nats. The cell writes the loss as it was published, with means in place of sums, and compares it with the package's bound for Gaussian pixels, which sums.
 
 
 # %%
@@ -339,7 +339,7 @@ plots.reconstruction_rows(five, {name: copy(five) for name, copy in judged.items
 #
 # The VAE's published .0725 is the sum {eq}`eq-10-vae`, and it stood in one column with four squared errors. Before we take it apart, a prediction.
 #
-# Divide the loss, in sums, by 12.25. It is then $\lVert x - \hat x \rVert^2 / 2s^2 + D$ with $s^2 = 12.25 / 2 = 6.1$: the bound of a model whose pixels have a noise of standard deviation $s = 2.5$. From black to white is a step of 1. For a linear decoder such a bound can be solved on paper
+# Divide the loss, in sums, by 12.25. It is then $\lVert x - \hat x \rVert^2 / 2s^2 + \text{KL}$ with $s^2 = 12.25 / 2 = 6.1$: the bound of a model whose pixels have a noise of standard deviation $s = 2.5$. From black to white is a step of 1. For a linear decoder such a bound can be solved on paper
 # {cite}`lucas2019dont`. A latent is worth its nats only where a principal component has a variance of more than $s^2$. The cell counts these components, and then the latents that are active.
 
 # %%

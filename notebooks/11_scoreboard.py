@@ -374,7 +374,7 @@ table.assign(chosen=[f"{chosen[name]:g}" for name in losses]).round(2)
 # On each trained model `metrics.overview` measures, from the test digits: the error of the reconstruction and its SSIM; the error at 576 bits; a linear *probe*, logistic regression on the codes of 10,000 training digits; how well ten k-means clusters of the codes agree with the classes (NMI and ARI); how many of the 64 numbers are *in use*,
 # with a variance of at least a hundredth of the largest; how much further from training digits the image half-way between two codes is than those at the ends; and the error after the damage of [chapter 8](08_three_codes). Noise and a missing square are to be repaired, a shift is to be followed.
 #
-# Samples: models with a prior draw their codes from it. For the others we fit a Gaussian to the codes of training digits {cite}`ghosh2020variational` and draw from that; for symbols, to the grid before it is quantized. That is a makeshift. The prior over symbols of chapter 8 does better.
+# Samples: models with a prior draw their codes from it. For the others we fit a Gaussian to the codes of training digits {cite}`ghosh2020variational` and draw from that; for symbols, to the grid before it is quantized. That is a makeshift. The prior over symbols of [chapter 8](08_three_codes) does better.
 
 # %%
 some = train[: profile(smoke=100, cpu=10_000, gpu=len(train))]
@@ -614,7 +614,7 @@ print(len(claims.measured), "numbers")
 # - Five epochs favor what learns fast. Variational and adversarial models gain most from more; so does pretraining, which here has half of the budget.
 # - 64 numbers are many for MNIST. They favor models without a prior; with 10 the order may change. A sparse code is meant to be wide, and is not here.
 # - VAE, β-VAE and IWAE take gray pixels for probabilities and minimize a cross-entropy, not the squared error that the first table ranks by.
-# - The VQ-VAE's sampling, a Gaussian before the quantizer, is not the paper's. Its own prior is in chapter 8.
+# - The VQ-VAE's sampling, a Gaussian before the quantizer, is not the paper's. Its own prior is in [chapter 8](08_three_codes).
 # - Penalties and noise have one strength each. Another strength is another point in the figure.
 # - One data set of small, centered, gray digits. The `gpu` profile has been written and not been run.
 #
