@@ -173,10 +173,10 @@ class RelativeL1(SquaredError):
 from aelib.models.contractive import DeepContractive, RelativeContractive
 from aelib.models.denoising import Denoising
 from aelib.models.denoising import Gaussian as Noise
+from aelib.models.five import RowCode
 from aelib.models.iwae import IWAE
 from aelib.models.linear import pca
 from aelib.models.quantizers import FSQ, EMAQuantizer
-from aelib.models.rows import row_autoencoder
 from aelib.models.sparse import TopK
 from aelib.models.vae import ELBO, VAE
 from aelib.models.vqvae import Quantized
@@ -202,7 +202,7 @@ def vq(quantizer):
 # %%
 plain, symbols = alone(SquaredError()), dict(kind="symbols", seeds=1)
 C = {n: name for n, name in enumerate(("00_first_three", "01_hinton_salakhutdinov", "02_denoising", "03_sparse", "04_variational",
-     "05_beta_vae", "06_adversarial", "07_sequence", "08_three_codes", "09_three_networks"))}  # fmt: skip
+     "05_beta_vae", "06_adversarial", "07_sequence", "08_three_codes", "09_three_networks", "10_five_autoencoders"))}  # fmt: skip
 REGISTRY = {
     "PCA": Entry(C[1], clipped_pca, seeds=1),
     "Autoencoder": Entry(C[0], on_codes, plain),
@@ -217,7 +217,7 @@ REGISTRY = {
     "IWAE": Entry(C[4], lambda: VAE(*dense(2)), alone(IWAE(5), "vae"), prior=True),
     "AAE": Entry(C[6], lambda: aae.AdversarialAutoencoder(CODE, hidden=WIDTHS[1:3]), adversarially, prior=True),
     "Convolutional": Entry(C[9], lambda: EncoderDecoder(*convolutional()), plain, kind="convolutional", seeds=1),
-    "LSTM": Entry(C[7], row_autoencoder, plain, kind="recurrent", seeds=1),
+    "LSTM": Entry(C[10], RowCode, plain, kind="recurrent", seeds=1),
     "VQ-VAE": Entry(C[8], lambda: vq(EMAQuantizer(SYMBOLS, 16)), alone(Quantized(codebook=0.0)), **symbols),
     "FSQ": Entry(C[8], lambda: vq(FSQ((8, 8, 8))), plain, **symbols),
 }
