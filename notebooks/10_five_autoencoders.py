@@ -230,7 +230,7 @@ for name in NETWORKS:
 plots.learning_curves({name: runs[name, STARTS[name][0]][1] for name in NETWORKS}, "published loss")
 
 # %% [markdown]
-# The losses are reproduced, epoch for epoch. <!-- check after recording --> By the table, RNN copies pictures 79 times better than FC, and CNN twice as well. Now look at what these numbers measure.
+# The losses are reproduced, epoch for epoch. By the table, RNN copies pictures 79 times better than FC, and CNN twice as well. Now look at what these numbers measure.
 #
 # ## The size of the code
 #
@@ -266,7 +266,7 @@ axis.set_xticks(ticks, ticks, rotation=45)
 figure
 
 # %% [markdown]
-# Each network must be read beside PCA at its own width. FC, with 64 numbers, is below PCA's line: it earns its place. <!-- check after recording -->
+# Each network must be read beside PCA at its own width. FC, with 64 numbers, is below PCA's line: it earns its place.
 #
 # ## CNN: a code larger than the picture
 #
@@ -294,7 +294,7 @@ for name in ("FC", "Sparse"):
 pd.DataFrame(table).T.round(5)
 
 # %% [markdown]
-# The published .0079 and .0078 lie as near to each other as two starts of FC. <!-- check after recording --> The last columns have a surprise. The ReLU after the code has switched off several numbers for every picture, in both networks.
+# The published .0079 and .0078 lie as near to each other as two starts of FC. The last columns have a surprise. The ReLU after the code has switched off several numbers for every picture, in both networks.
 # They are *dead*, as in [chapter 3](03_sparse). Nothing asked for it, and it wastes part of the 64.
 #
 # ## RNN: a code that follows the pen
@@ -327,12 +327,12 @@ judged |= {name: partial(copies, runs[name, 0][0]) for name in ("FC", "CNN", "RN
 judged["one gray"] = lambda x: x.mean((2, 3), keepdim=True).expand_as(x)
 pd.DataFrame({kind: {n: per_pixel(copy(x), x) for n, copy in judged.items()} for kind, x in foreign.items()}).round(5)
 
-# %% mystnb={"figure": {"caption": "One picture of each kind, copied. The number above a copy is its squared error, summed over pixels. FC turns everything into blurred clothes; RNN copies the digit, the shuffled pixels and the noise as if it had been trained on them.", "name": "fig-10-foreign"}, "image": {"alt": "Five columns, a piece of clothing, the same upside down, a digit, shuffled pixels, noise; rows original, PCA-64, FC, CNN, RNN."}}
+# %% mystnb={"figure": {"caption": "One picture of each kind, copied. The number above a copy is its squared error, summed over pixels. FC's copies of the foreign pictures are blots; CNN fails on shuffled pixels and noise alone; RNN copies all five.", "name": "fig-10-foreign"}, "image": {"alt": "Five columns, a piece of clothing, the same upside down, a digit, shuffled pixels, noise; rows original, PCA-64, FC, CNN, RNN."}}
 five = torch.cat([x[:1] for x in foreign.values()])
 plots.reconstruction_rows(five, {name: copy(five) for name, copy in judged.items() if name != "one gray"})
 
 # %% [markdown]
-# "One gray" paints the whole picture in its mean gray, the least that a copy should beat. FC fails on all that is not clothing, and it should: its 64 numbers are spent on what clothes have in common. <!-- check after recording -->
+# "One gray" paints the whole picture in its mean gray, the least that a copy should beat. FC does badly on what is not clothing, and it should: its 64 numbers are spent on what clothes have in common. Digits cost it more than three times as much, and shuffled pixels and noise it copies worse than one gray would. CNN copies digits as well as clothes; only pixels without like neighbors defeat it.
 # The RNN's error on noise is a small part of FC's, though it has never seen noise. It has not learned clothes. It has learned to pass rows on.
 #
 # ## VAE: a loss that is no error
@@ -356,7 +356,7 @@ shown = some[:10]
 plots.reconstruction_rows(shown.images(), {name: copies(runs[name, 0][0], shown.images()) for name in ("FC", "VAE")})
 
 # %% [markdown]
-# The prediction holds, or nearly: the network is not linear. <!-- check after recording --> Of 32 latents only a few are used, so the copies know little more than the kind of clothing. Most of the loss is squared error after all, but the squared error of a code of a few numbers.
+# The prediction holds: two components, two active latents, although the network is not linear. The other thirty are switched off, so the copies know little more than the kind of clothing. Most of the loss is squared error after all, but the squared error of a code of a few numbers.
 # The network did not fail. The constants of two means decided its capacity. With {eq}`eq-10-vae`, any other number of pixels or latents would change it again, silently.
 #
 # ## The fair table
@@ -408,7 +408,7 @@ def validation_loss(name, rate):
 validated = {name: {rate: validation_loss(name, rate) for rate in rates} for name, rates in RATES.items()}
 best = {name: min(tried, key=tried.get) for name, tried in validated.items()}
 print(best)
-pd.DataFrame(validated).T.round(2)
+pd.DataFrame(validated).T.sort_index(axis=1).round(2).astype(object).fillna("")
 
 # %%
 FAIR_EPOCHS = profile(
@@ -436,9 +436,9 @@ table["PCA-64"] = {"error per pixel": per_pixel(x_pca, x_test), "PSNR, dB": psnr
 pd.DataFrame(table).T.sort_values("error per pixel").round(4)
 
 # %% [markdown]
-# The order has changed. CNN is first, now for a reason: at one code size its layers do help. RNN, the published winner by far, is behind FC once it has to remember the picture. <!-- check after recording -->
+# The order has changed. CNN is first, now for a reason: at one code size its layers do help. The VAE, last in the published column, is second once its loss is a loss for pictures. RNN, the published winner by far, is behind FC once it has to remember the picture. Sparse, whose penalty is now real, pays for it and falls behind PCA.
 #
-# Two rows need a second number. The VAE pays for its code in nats, and the copy from a *drawn* code is worse than the copy from the mean. The sparse code uses few of its 64 numbers.
+# Two rows need a second number. The VAE pays for its code in nats, and the copy from a *drawn* code is worse than the copy from the mean. The sparse code uses about a third of its 64 numbers for any one picture.
 
 # %%
 @torch.inference_mode()
@@ -508,7 +508,7 @@ for name, error in untrained.items():
                protocol="Published encoder, untrained; linear decoder by least squares on 12,000 training pictures.")  # fmt: skip
 
 # %% [markdown]
-# The RNN's encoder, untrained, with a linear decoder, makes a tenth of the error that FC makes after fifty epochs. The CNN's makes about the same error as FC. <!-- check after recording --> By the published column these two, which have learned nothing, would be good autoencoders. A reconstruction error is worth something only beside the size of its code.
+# The RNN's encoder, untrained, with a linear decoder, makes a tenth of the error that FC makes after fifty epochs. The CNN's makes about the same error as FC. By the published column these two, which have learned nothing, would be good autoencoders. A reconstruction error is worth something only beside the size of its code.
 #
 # ## Explore a code of two numbers
 #
@@ -535,11 +535,11 @@ claims
 #
 # ## Summary
 #
-# - The five published losses are reproduced, and they cannot be compared. <!-- check after recording -->
+# - The five published losses are reproduced, and they cannot be compared.
 # - CNN and RNN have codes larger than the picture. There an encoder that never learned still holds the picture.
 # - "Sparse" without a penalty is FC. The difference of their losses is luck.
 # - The VAE's loss is a sum of two things in two units, and its means hide a weight of 12.25.
-# - At 64 numbers each, in one unit, CNN is first and RNN falls behind FC. <!-- check after recording -->
+# - At 64 numbers each, in one unit, CNN is first and RNN falls behind FC.
 #
 # Before you believe a table of losses, ask three questions of every row: how many numbers has the code, what exactly is in the loss, and what would an untrained encoder score?
 #
