@@ -806,7 +806,7 @@ claims
 # ## Summary
 #
 # - Contractive: the code is insensitive to most directions, at a price in reconstruction. In closed form for one logistic layer, by random probes for any. Tie the weights or divide by the spread.
-# - Vector-quantized: each place holds one of $K$ symbols; straight-through carries the gradient. Averages with restarts, or FSQ, keep the codebook in use.
+# - Vector-quantized: each place holds one of $K$ symbols; straight-through carries the gradient. Averages with restarts keep the codebook in use; FSQ has no codebook to learn, but its numbers can get stuck.
 # - "The VQ-VAE reconstructs best" is a statement about bits, to be tested at equal bits. At 441 bits a digit, and in a training this short, it held here with all five seeds.
 # - A quantized code needs a second model, the prior, before it can generate.
 #
