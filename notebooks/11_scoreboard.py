@@ -586,7 +586,7 @@ for name, (make, train_it) in PLANES.items():
     torch.manual_seed(0)
     page[name] = he_init(make())
     run = partial(train_it, page[name], 4e-3, data=train, epochs=profile(smoke=1, cpu=5, gpu=20), seed=0)
-    recorded(f"11-plane-{name}", page[name], run)
+    recorded(f"11-plane-{FILES[name]}", page[name], run)
 explorer.plane(page, data.test[: profile(smoke=50, cpu=400, gpu=400)], thumbnails=200)
 
 # %% [markdown]
