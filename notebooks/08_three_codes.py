@@ -382,7 +382,7 @@ class Rounded(nn.Module):
 
 
 # %%
-from aelib.metrics import clusters, logistic_regression, psnr, ssim
+from aelib.metrics import clustering, logistic_regression, psnr, ssim
 
 some = data.train[: profile(smoke=200, cpu=10_000, gpu=60_000)]
 part = data.test[: profile(smoke=100, cpu=2000, gpu=10_000)]
@@ -392,7 +392,7 @@ def measured(model):
     """Reconstruction and structure of the code, from the test digits."""
     x_hat = reconstructions(model, data.test)
     z, z_test = codes(model, some).flatten(1), codes(model, data.test).flatten(1)
-    groups = clusters(z_test, data.test.y)
+    groups = clustering(z_test, data.test.y)
     # The symbols of K = 512 have nine bits as they are.
     nine = reconstructions(Rounded(model, 9), data.test) if z.shape[1] == PLACES else x_hat
     return {

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from aelib.data import ImageSet
-from aelib.metrics import clusters, damaged, error_under, interpolation, journey, missing_patch, noise, shift
+from aelib.metrics import clustering, damaged, error_under, interpolation, journey, missing_patch, noise, shift
 from aelib.models.quantizers import FSQ
 from aelib.models.vqvae import small_vqvae
 
@@ -74,9 +74,9 @@ def test_a_copy_follows_and_repairs_nothing():
 def test_separate_clusters_are_found_and_noise_is_not():
     torch.manual_seed(0)
     y = torch.arange(300) % 3
-    found = clusters(torch.eye(3)[y] * 10 + torch.randn(300, 3), y, k=3)
+    found = clustering(torch.eye(3)[y] * 10 + torch.randn(300, 3), y, k=3)
     assert found.nmi == pytest.approx(1) and found.ari == pytest.approx(1)
-    found = clusters(torch.randn(3000, 3), torch.arange(3000) % 3, k=3)
+    found = clustering(torch.randn(3000, 3), torch.arange(3000) % 3, k=3)
     assert abs(found.ari) < 0.01 and found.nmi < 0.01
 
 
@@ -111,9 +111,9 @@ def test_clear_errors():
     with pytest.raises(ValueError, match="three or more steps"):
         journey(torch.zeros(2, 1, 1, 2, 2), torch.zeros(1, 1, 2, 2))
     with pytest.raises(ValueError, match="4 clusters need"):
-        clusters(torch.zeros(3, 2), torch.zeros(3), k=4)
+        clustering(torch.zeros(3, 2), torch.zeros(3), k=4)
     with pytest.raises(ValueError, match="not finite"):
-        clusters(torch.full((9, 2), math.nan), torch.zeros(9), k=2)
+        clustering(torch.full((9, 2), math.nan), torch.zeros(9), k=2)
     with pytest.raises(ValueError, match="'clean' or 'damaged'"):
         error_under(Copy(), gray(), noise(0.1), "both")
     with pytest.raises(ValueError, match="nothing to damage"):

@@ -172,6 +172,7 @@ LAUNCHERS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("launcher", "chapter"), [("torchrun", "09_three_networks"), ("accelerate launch", "06_adversarial")]
 )

@@ -5,7 +5,7 @@ from aelib.metrics.codebook import Usage, bits_per_symbol, code_grids, code_usag
 from aelib.metrics.disentanglement import DCI, beta_vae_score, dci, factor_vae_score, mig, mutual_information
 from aelib.metrics.frechet import frechet_distance, gaussian_frechet
 from aelib.metrics.interpolation import Journey, interpolation, journey
-from aelib.metrics.kmeans import Clustering, clusters
+from aelib.metrics.kmeans import Clustering, clustering
 from aelib.metrics.likelihood import Estimate, active_units, elbo, importance_bounds, log_likelihood, nll, unit_activity
 from aelib.metrics.manifold import PrecisionRecall, precision_recall
 from aelib.metrics.overview import generated, overview
@@ -30,7 +30,7 @@ __all__ = [
     "activity",
     "beta_vae_score",
     "bits_per_symbol",
-    "clusters",
+    "clustering",
     "code_grids",
     "code_usage",
     "codes",

@@ -16,7 +16,7 @@ class Clustering(NamedTuple):
     ari: float  # adjusted Rand index
 
 
-def clusters(z: Tensor, y: Tensor, k: int = 10, seed: int = 0) -> Clustering:
+def clustering(z: Tensor, y: Tensor, k: int = 10, seed: int = 0) -> Clustering:
     """k-means on the codes as they are, ten starts, compared with the labels that it did not see.
 
     Args:

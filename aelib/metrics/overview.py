@@ -7,7 +7,7 @@ from torch import Tensor
 
 from aelib.data import ImageSet
 from aelib.metrics.interpolation import interpolation, journey
-from aelib.metrics.kmeans import clusters
+from aelib.metrics.kmeans import clustering
 from aelib.metrics.probes import logistic_regression
 from aelib.metrics.reconstruction import codes, per_pixel, reconstructions, ssim
 from aelib.metrics.robustness import error_under, missing_patch, noise, shift
@@ -39,7 +39,7 @@ def overview(model: Any, train: ImageSet, test: ImageSet, bits: int = 9, quick: 
     rounded = x_hat if symbols else reconstructions(Rounded(model, train, bits), test)
     z, z_test = codes(model, train), codes(model, test)
     spread = (z_test.var(0).sum(0) if symbols else z_test.var(0)).flatten()
-    groups = clusters(z_test[:quick].flatten(1), part.y)
+    groups = clustering(z_test[:quick].flatten(1), part.y)
     different = (part.y != part.y.roll(1)).nonzero()[:200, 0]
     ends = part[different].images(), part[different - 1].images()
     way = journey(interpolation(model, *ends, steps=3), train.images())
