@@ -8,8 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import tiny_mnist
+from faults import as_anybody
 from killed_training import PROCESSES
 
 from aelib.data import DataError, formats, images, mnist, sources
@@ -318,19 +318,6 @@ def test_a_really_full_disk(tiny: Path, tmp_path: Path, monkeypatch: pytest.Monk
         assert [path.name for path in tiny.iterdir()] == ["mnist.lock"]
     finally:
         subprocess.run(["umount", tiny], check=True)
-
-
-@contextmanager
-def as_anybody() -> Iterator[None]:
-    """Without root's right to write everywhere."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
 
 
 def test_a_read_only_folder(monkeypatch: pytest.MonkeyPatch) -> None:
