@@ -11,16 +11,12 @@ hardly do.
 """
 
 import argparse
-import time
-from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
-from PIL import Image
+from loops import Pictures, Recipe, seconds, usual_epoch
 from record import keep, measure
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import ToTensor
+from torch.utils.data import DataLoader
 
 from aelib.data import Batch, ImageSet, mnist
 from aelib.models.autoencoder import Autoencoder, SquaredError
@@ -29,7 +25,7 @@ from aelib.models.quantizers import EMAQuantizer
 from aelib.models.vae import ELBO, DenseVAE
 from aelib.models.vqvae import Quantized, small_vqvae
 from aelib.optimizers import adam
-from aelib.phases import Objective, Phase
+from aelib.phases import Phase
 from aelib.training import fit
 
 BATCH = 128
@@ -38,38 +34,12 @@ WHAT = (
     "the usual loop, a DataLoader over images that ToTensor converts singly. Model, objective and optimizer are equal."
 )
 
-
-class Recipe(NamedTuple):
-    """A network, the name that its objective calls it by, and the objective."""
-
-    make: Callable[[], nn.Module]
-    name: str
-    objective: Objective
-
-    def network(self) -> nn.Module:
-        torch.manual_seed(0)
-        return self.make()
-
-
 RECIPES = {
     "dense": Recipe(lambda: Autoencoder((784, 512, 256, 128, 64), nn.ReLU), "ae", SquaredError()),
     "VAE": Recipe(lambda: DenseVAE((784, 400, 20), nn.ReLU), "vae", ELBO()),
     "convolutional": Recipe(Convolutional, "ae", SquaredError()),
     "VQ-VAE": Recipe(lambda: small_vqvae(EMAQuantizer(512, 16)), "ae", Quantized(codebook=0.0)),
 }
-
-
-class Pictures(Dataset):
-    """What torchvision.datasets.MNIST(transform=ToTensor()) does with an image, from bytes in memory."""
-
-    def __init__(self, images: ImageSet) -> None:
-        self.images, self.transform = images.x[:, 0].numpy(), ToTensor()
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> torch.Tensor:
-        return self.transform(Image.fromarray(self.images[index]))
 
 
 def ours(recipe: Recipe, images: ImageSet) -> None:
@@ -91,19 +61,8 @@ def bare(recipe: Recipe, images: ImageSet) -> None:
 def usual(recipe: Recipe, images: ImageSet) -> None:
     model = recipe.network().train()
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    total = 0.0
-    for x in DataLoader(Pictures(images), BATCH, shuffle=True):
-        loss = recipe.objective({recipe.name: model}, Batch(x, None))["loss"]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        total += loss.item()
-
-
-def seconds(loop: Callable[[Recipe, ImageSet], None], recipe: Recipe, images: ImageSet) -> float:
-    began = time.perf_counter()
-    loop(recipe, images)
-    return time.perf_counter() - began
+    nets, loader = {recipe.name: model}, DataLoader(Pictures(images), BATCH, shuffle=True)
+    usual_epoch(nets, recipe.objective, optimizer, loader)
 
 
 def main() -> None:
