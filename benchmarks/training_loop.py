@@ -13,12 +13,12 @@ hardly do.
 import argparse
 
 import torch
-from loops import Pictures, Recipe, seconds, usual_epoch
+from loops import Pictures, Recipe, bare_epoch, seconds, usual_epoch
 from record import keep, measure
 from torch import nn
 from torch.utils.data import DataLoader
 
-from aelib.data import Batch, ImageSet, mnist
+from aelib.data import ImageSet, mnist
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.convolutional import Convolutional
 from aelib.models.quantizers import EMAQuantizer
@@ -48,14 +48,7 @@ def ours(recipe: Recipe, images: ImageSet) -> None:
 
 
 def bare(recipe: Recipe, images: ImageSet) -> None:
-    model = recipe.network().train()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    for index in torch.randperm(len(images)).split(BATCH):
-        x = images.x[index].to(torch.float32).div_(255)
-        loss = recipe.objective({recipe.name: model}, Batch(x, None))["loss"]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    bare_epoch(recipe, images, BATCH)
 
 
 def usual(recipe: Recipe, images: ImageSet) -> None:
