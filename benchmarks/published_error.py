@@ -4,7 +4,7 @@
 
 - the published protocol: batches of 128, Adam at 1e-3, PyTorch's own start, five epochs, in the usual loop over a
   DataLoader with ToTensor, until an epoch ends with a test error of at most 0.002096, the published one;
-- our schedule by `fit`: He's start, batches of 64, one cycle of Adam up to 0.02 and down to 0, two epochs;
+- our schedule by `fit`: He's start, batches of 64, two epochs of one cycle, Adam's rate up to 0.02 and down to 0;
 - our schedule with networks in bfloat16 and weights in float32, which pays where a CPU multiplies in that format.
 
 The test error is measured after each epoch of the first and at the end of the others; that takes no part in the times.
@@ -12,8 +12,9 @@ Five epochs do not always take the published protocol to the published error. Th
 than what it would have needed, so the ratios are never too large for that. Ours must get there in every round: if it
 does not, nothing is kept.
 
-Batch size and rate are chapter 9's choice for five epochs. That two suffice, and that bfloat16 costs no error, was
-found with other seeds, on 5,000 images held out of the training set.
+Batch size and rate are chapter 9's choice for five epochs. The rest was found with other seeds on 5,000 images held
+out of the training set: two epochs suffice; the rate should rise for 0.45 of them (an error of 0.00198; with chapter
+9's 0.3 it is 0.00202, with 0.15 it is 0.00212); bfloat16 costs no error.
 """
 
 import argparse
@@ -79,7 +80,7 @@ def published(train: ImageSet, test: ImageSet, seed: int, error: float = PUBLISH
 def ours(recipe: Recipe, train: ImageSet, test: ImageSet, seed: int, epochs: int = 2) -> Outcome:
     """Our schedule, to its end."""
     model = recipe.network(seed)
-    phase = Phase(recipe.objective, adam(0.02), one_cycle())
+    phase = Phase(recipe.objective, adam(0.02), one_cycle(warm_up=0.45))
     spent = seconds(lambda: fit({"ae": model}, phase, train, epochs=epochs, batch_size=64, seed=seed))
     return Outcome(spent, error_of(model, test))
 
