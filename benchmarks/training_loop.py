@@ -11,25 +11,21 @@ hardly do.
 """
 
 import argparse
-import time
-from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
-from PIL import Image
+from loops import Pictures, Recipe, bare_epoch, seconds, usual_epoch
 from record import keep, measure
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import ToTensor
+from torch.utils.data import DataLoader
 
-from aelib.data import Batch, ImageSet, mnist
+from aelib.data import ImageSet, mnist
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.convolutional import Convolutional
 from aelib.models.quantizers import EMAQuantizer
 from aelib.models.vae import ELBO, DenseVAE
 from aelib.models.vqvae import Quantized, small_vqvae
 from aelib.optimizers import adam
-from aelib.phases import Objective, Phase
+from aelib.phases import Phase
 from aelib.training import fit
 
 BATCH = 128
@@ -37,19 +33,6 @@ WHAT = (
     "One epoch on MNIST digits in batches of 128: this package's fit, a bare loop over the same tensors in memory, and "
     "the usual loop, a DataLoader over images that ToTensor converts singly. Model, objective and optimizer are equal."
 )
-
-
-class Recipe(NamedTuple):
-    """A network, the name that its objective calls it by, and the objective."""
-
-    make: Callable[[], nn.Module]
-    name: str
-    objective: Objective
-
-    def network(self) -> nn.Module:
-        torch.manual_seed(0)
-        return self.make()
-
 
 RECIPES = {
     "dense": Recipe(lambda: Autoencoder((784, 512, 256, 128, 64), nn.ReLU), "ae", SquaredError()),
@@ -59,51 +42,20 @@ RECIPES = {
 }
 
 
-class Pictures(Dataset):
-    """What torchvision.datasets.MNIST(transform=ToTensor()) does with an image, from bytes in memory."""
-
-    def __init__(self, images: ImageSet) -> None:
-        self.images, self.transform = images.x[:, 0].numpy(), ToTensor()
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> torch.Tensor:
-        return self.transform(Image.fromarray(self.images[index]))
-
-
 def ours(recipe: Recipe, images: ImageSet) -> None:
     phase = Phase(recipe.objective, adam(1e-3))
     fit({recipe.name: recipe.network()}, phase, images, epochs=1, batch_size=BATCH)
 
 
 def bare(recipe: Recipe, images: ImageSet) -> None:
-    model = recipe.network().train()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    for index in torch.randperm(len(images)).split(BATCH):
-        x = images.x[index].to(torch.float32).div_(255)
-        loss = recipe.objective({recipe.name: model}, Batch(x, None))["loss"]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    bare_epoch(recipe, images, BATCH)
 
 
 def usual(recipe: Recipe, images: ImageSet) -> None:
     model = recipe.network().train()
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    total = 0.0
-    for x in DataLoader(Pictures(images), BATCH, shuffle=True):
-        loss = recipe.objective({recipe.name: model}, Batch(x, None))["loss"]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        total += loss.item()
-
-
-def seconds(loop: Callable[[Recipe, ImageSet], None], recipe: Recipe, images: ImageSet) -> float:
-    began = time.perf_counter()
-    loop(recipe, images)
-    return time.perf_counter() - began
+    nets, loader = {recipe.name: model}, DataLoader(Pictures(images), BATCH, shuffle=True)
+    usual_epoch(nets, recipe.objective, optimizer, loader)
 
 
 def main() -> None:

@@ -116,9 +116,11 @@ class VectorQuantizer(Quantizer):
     @torch.no_grad()
     def indices(self, z: Tensor) -> Tensor:  # (B, dim, h, w) -> (B, h, w), int64
         """Which vector is nearest at each place; changes nothing."""
-        flat = z.movedim(1, -1)  # (B, h, w, dim)
-        # ‖z − e‖² without ‖z‖², which is the same for every code.
-        return (self.vectors.square().sum(1) - 2 * flat @ self.vectors.T).argmin(-1)
+        grid = z.movedim(1, -1)  # (B, h, w, dim)
+        # ‖e‖² − 2 z·e: ‖z − e‖² without ‖z‖², which is the same for every code. In one call, since the table of
+        # n × K distances is large: written once, not three times.
+        distances = torch.addmm(self.vectors.square().sum(1), grid.flatten(0, -2), self.vectors.T, alpha=-2)
+        return distances.argmin(-1).view(grid.shape[:-1])
 
     def forward(self, z: Tensor) -> Chosen:
         """Choose a vector for each place of a grid (B, dim, h, w)."""

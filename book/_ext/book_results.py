@@ -47,11 +47,12 @@ class Benchmarks(SphinxDirective):
                 ]
                 for name, found in record["measures"].items()
             ]
-            how = "{rounds} rounds in turn on {hardware}, {date}, commit {commit}.".format(**record)
+            command = f"python benchmarks/{path.stem}.py"
+            how = " on {hardware}, {rounds} rounds in turn, {date}, commit {commit}.".format(**record)
             result += [
                 nodes.paragraph(text=record["what"]),
                 table(["Measure", "Median", "Range", "Target"], [list(row) for row in rows], ["benchmark"]),
-                nodes.paragraph(text=how, classes=["stamp"]),
+                nodes.paragraph("", "", nodes.literal(text=command), nodes.Text(how), classes=["stamp"]),
             ]
         return result or [nodes.paragraph(text="No benchmark has been recorded yet.")]
 
