@@ -13,50 +13,23 @@ hardly do.
 import argparse
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from PIL import Image
+from recipes import BATCH, RECIPES, Recipe
 from record import keep, measure
-from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
 from aelib.data import Batch, ImageSet, mnist
-from aelib.models.autoencoder import Autoencoder, SquaredError
-from aelib.models.convolutional import Convolutional
-from aelib.models.quantizers import EMAQuantizer
-from aelib.models.vae import ELBO, DenseVAE
-from aelib.models.vqvae import Quantized, small_vqvae
 from aelib.optimizers import adam
-from aelib.phases import Objective, Phase
+from aelib.phases import Phase
 from aelib.training import fit
 
-BATCH = 128
 WHAT = (
     "One epoch on MNIST digits in batches of 128: this package's fit, a bare loop over the same tensors in memory, and "
     "the usual loop, a DataLoader over images that ToTensor converts singly. Model, objective and optimizer are equal."
 )
-
-
-class Recipe(NamedTuple):
-    """A network, the name that its objective calls it by, and the objective."""
-
-    make: Callable[[], nn.Module]
-    name: str
-    objective: Objective
-
-    def network(self) -> nn.Module:
-        torch.manual_seed(0)
-        return self.make()
-
-
-RECIPES = {
-    "dense": Recipe(lambda: Autoencoder((784, 512, 256, 128, 64), nn.ReLU), "ae", SquaredError()),
-    "VAE": Recipe(lambda: DenseVAE((784, 400, 20), nn.ReLU), "vae", ELBO()),
-    "convolutional": Recipe(Convolutional, "ae", SquaredError()),
-    "VQ-VAE": Recipe(lambda: small_vqvae(EMAQuantizer(512, 16)), "ae", Quantized(codebook=0.0)),
-}
 
 
 class Pictures(Dataset):
