@@ -14,32 +14,19 @@ import argparse
 
 import torch
 from loops import Pictures, Recipe, bare_epoch, seconds, usual_epoch
+from recipes import BATCH, RECIPES
 from record import keep, measure
-from torch import nn
 from torch.utils.data import DataLoader
 
 from aelib.data import ImageSet, mnist
-from aelib.models.autoencoder import Autoencoder, SquaredError
-from aelib.models.convolutional import Convolutional
-from aelib.models.quantizers import EMAQuantizer
-from aelib.models.vae import ELBO, DenseVAE
-from aelib.models.vqvae import Quantized, small_vqvae
 from aelib.optimizers import adam
 from aelib.phases import Phase
 from aelib.training import fit
 
-BATCH = 128
 WHAT = (
     "One epoch on MNIST digits in batches of 128: this package's fit, a bare loop over the same tensors in memory, and "
     "the usual loop, a DataLoader over images that ToTensor converts singly. Model, objective and optimizer are equal."
 )
-
-RECIPES = {
-    "dense": Recipe(lambda: Autoencoder((784, 512, 256, 128, 64), nn.ReLU), "ae", SquaredError()),
-    "VAE": Recipe(lambda: DenseVAE((784, 400, 20), nn.ReLU), "vae", ELBO()),
-    "convolutional": Recipe(Convolutional, "ae", SquaredError()),
-    "VQ-VAE": Recipe(lambda: small_vqvae(EMAQuantizer(512, 16)), "ae", Quantized(codebook=0.0)),
-}
 
 
 def ours(recipe: Recipe, images: ImageSet) -> None:
