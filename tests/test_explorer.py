@@ -3,16 +3,19 @@
 from collections.abc import Callable
 
 import ipywidgets
+import numpy as np
 import pytest
 import torch
-from page_models import NASTY, SMALL, symbols, trained
+from page_models import NASTY, SMALL, UNSEEN, symbols, trained
+from scipy.stats import percentileofscore
 from torch import Tensor, nn
 
 from aelib import explorer
-from aelib.explorer.export import BOUND, LIMIT, export_autoencoder, export_decoder
+from aelib.explorer.export import BOUND, LIMIT, error_percentiles, export_autoencoder, export_decoder
 from aelib.explorer.packing import to_json
 from aelib.models.autoencoder import Autoencoder, EncoderDecoder
 from aelib.models.convolutional import Convolutional, SuperResolution
+from conftest import blobs
 
 
 def lively(model: EncoderDecoder) -> tuple[EncoderDecoder, Callable[[int], Tensor]]:
@@ -83,6 +86,29 @@ def test_arguments_that_make_no_explorer_are_refused():
         explorer.plane(trained()[0], SMALL, classes=["a", "b"])
     with pytest.raises(ValueError, match="as many codes in each frame"):
         explorer.film(trained()[1], SMALL[:7])
+
+
+def test_the_scale_of_errors_is_what_numpy_takes_from_pytorchs():
+    for name, model in trained()[0].items():
+        net = export_autoencoder(model, name, lambda n: torch.rand(n, 1, 8, 8))
+        x = UNSEEN.images()
+        with torch.no_grad():
+            errors = (model(x).x_hat - x).square().sum((1, 2, 3)).numpy()
+        expected = np.percentile(errors, np.arange(101))
+        found = error_percentiles(net, x).numpy()
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2 * 8 * BOUND * expected[-1] ** 0.5)
+        ranks = [percentileofscore(errors, value) for value in found]
+        np.testing.assert_allclose(ranks, np.arange(101), atol=2)
+
+
+def test_errors_are_ranked_among_images_of_the_drawings_size():
+    one = trained()[0]["Resized"]
+    assert "unseen" not in explorer.draw(one, SMALL).data["models"][0]
+    assert explorer.draw(one, SMALL, UNSEEN).data["unseen"] == len(UNSEEN)
+    with pytest.raises(ValueError, match=r"among those of images \(1, 8, 8\); the unseen ones are \(0, 1, 8, 8\)"):
+        explorer.draw(one, SMALL, UNSEEN[:0])
+    with pytest.raises(ValueError, match=r"the unseen ones are \(5, 1, 9, 9\)"):
+        explorer.draw(one, SMALL, blobs(5, 9))
 
 
 def test_a_traversal_needs_a_model_for_each_combination_and_a_kl_for_each_number():

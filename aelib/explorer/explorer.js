@@ -661,6 +661,56 @@ function bars(ui, most) {
   };
 }
 
+// The share of numbers below v, from 0 to 1, when these are their percentiles 0, 1, …, 100.
+function shareBelow(percentiles, v) {
+  const end = percentiles.length - 1;
+  if (v <= percentiles[0]) return 0;
+  if (v > percentiles[end]) return 1;
+  const i = percentiles.findIndex((q) => q >= v), low = percentiles[i - 1];
+  return (i - 1 + (v - low) / (percentiles[i] - low)) / end;
+}
+
+const BINS = 48;
+
+// Where the error of a drawing stands among the errors of images that the model was not trained on.
+function anomaly(ui, percentiles, crowd) {
+  const top = 1.5 * percentiles[99];  // of the scale: two thirds of it hold nearly all images
+  const heights = Array.from({ length: BINS }, (_, i) => (
+    shareBelow(percentiles, ((i + 1) * top) / BINS) - shareBelow(percentiles, (i * top) / BINS)));
+  const tallest = Math.max(...heights), score = el("p", { className: "title score" });
+  let error = 0;
+  const scale = surface({ className: "bars scale", role: "img" }, (context, width, height) => {
+    const floor = height - 16, step = width / BINS;
+    context.fillStyle = ui.colors.faint(0.35);
+    heights.forEach((v, i) => {
+      const bar = (v / tallest) * (floor - 3);
+      context.fillRect(i * step, floor - bar, step - 1, bar);
+    });
+    context.fillStyle = ui.colors.faint(0.4);
+    context.fillRect(0, floor, width, 1);
+    const x = clamp(error / top, 0, 1) * width, text = `${number(error, 1)}${error > top ? " →" : ""}`;
+    context.fillStyle = ui.colors.accent;
+    context.fillRect(clamp(x - 1.5, 0, width - 3), 0, 3, floor + 1);
+    context.font = `600 12px ${ui.colors.font}`;
+    const half = context.measureText(text).width / 2;
+    context.textAlign = "center";
+    context.fillText(text, clamp(x, half, width - half), height - 3);
+  });
+  return {
+    nodes: [score, scale.node],
+    show(to) {
+      error = to;
+      const share = shareBelow(percentiles, error), percent = Math.floor(100 * share);
+      const part = share === 0 ? "none of" : share === 1 ? "all" : percent ? `${percent} % of` : "fewer than 1 % of";
+      score.textContent = `anomaly score: ${part} ${crowd} ${share === 0 ? "has" : "have"} a smaller error`;
+      scale.node.setAttribute("aria-label", `Histogram of their errors, most of them from ${number(percentiles[5], 1)} `
+        + `to ${number(percentiles[95], 1)}; the drawing's is ${number(error, 1)}`);
+      scale.redraw();
+    },
+    say: () => score.textContent,
+  };
+}
+
 async function draw(ui, data) {
   const images = await unpackImages(data.images), labels = await unpack(data.labels);
   const [, height, width] = images.shape, size = width * height, noise = normals(size);
@@ -675,15 +725,18 @@ async function draw(ui, data) {
     const most = known.reduce((largest, v) => Math.max(largest, Math.abs(v)), 1e-9);
     const decoded = picture(ui, images.shape, "decoded"), errors = picture(ui, images.shape, "errors");
     const code = bars(ui, most);
+    // Weighed is what the model is shown, noise and all: a watchman has nothing else to compare its copy with.
+    const strange = model.unseen && anomaly(ui, await unpackFloats(model.unseen),
+      `${data.unseen.toLocaleString("en")} ${data.noun}s that it was not trained on`);
     const near = Array.from({ length: NEAREST }, () => picture(ui, images.shape));
     const node = el("section", { className: "panel", "aria-label": model.name },
       el("h4", { textContent: model.name }),
-      el("div", { className: "pair" }, decoded.node, errors.node),
+      el("div", { className: "pair" }, decoded.node, errors.node), ...(strange ? strange.nodes : []),
       el("p", { className: "title", textContent: d === 1 ? "the code" : `the code, ${d} numbers` }), code.node,
       el("p", { className: "title", textContent: `nearest known ${data.noun}s, by code` }),
       el("div", { className: "row" }, ...near.map((one) => one.node)));
     const panel = {
-      node, encode, decode, z: new Float32Array(d),
+      node, encode, decode, z: new Float32Array(d), say: () => (strange ? `. ${model.name}, ${strange.say()}` : ""),
       show() {
         panel.z.set(encode(seen));
         const x = decode(panel.z), difference = x.map((v, i) => v - clean[i]);
@@ -692,6 +745,7 @@ async function draw(ui, data) {
         errors.show(difference, `squared error ${error}`, {
           label: `Reconstruction minus drawing; its squares sum to ${error}`, signed: true,
         });
+        strange?.show(x.reduce((sum, v, i) => sum + (v - seen[i]) ** 2, 0));
         code.show(panel.z);
         const distances = Array.from({ length: count }, (_, i) => (
           panel.z.reduce((sum, v, k) => sum + (v - known[i * d + k]) ** 2, 0)));
@@ -776,7 +830,9 @@ async function draw(ui, data) {
 
   return {
     get z() { return Array.from(panels[0].z); },
-    say: () => `Code ${panels[0].z.length > 8 ? `of ${panels[0].z.length} numbers` : tuple(panels[0].z)}`,
+    say: () => (`Code ${panels[0].z.length > 8 ? `of ${panels[0].z.length} numbers` : tuple(panels[0].z)}`
+      + panels.map((panel) => panel.say()).join("")),
+    draw(x) { clean.set(x); render(); },
     decode: (z, k = 0) => panels[k].decode(Float32Array.from(z)).slice(),
     encode: (x, k = 0) => panels[k].encode(Float32Array.from(x)).slice(),
     get seen() { return seen.slice(); },
@@ -1163,6 +1219,7 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .pair { display: flex; gap: .6rem; }
 .pair > * { flex: 1 1 0; min-width: 0; max-width: 10rem; }
 .bars { width: 100%; height: 3.5rem; }
+.score { margin-top: .6rem; }
 .control { display: inline-flex; align-items: center; gap: .4rem; }
 .sliders { display: grid; gap: .15rem; }
 .slider { display: grid; grid-template-columns: 3.2rem minmax(0, 1fr) 3rem 5.5rem; align-items: center; gap: .6rem; font-size: .85rem; }
