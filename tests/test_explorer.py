@@ -1,6 +1,8 @@
 """Explorers, in Python: rounded weights keep the bound, text is escaped, what cannot be shown is refused by name."""
 
+import sys
 from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
 
 import ipywidgets
 import numpy as np
@@ -16,6 +18,8 @@ from aelib.explorer.packing import to_json
 from aelib.models.autoencoder import Autoencoder, EncoderDecoder
 from aelib.models.convolutional import Convolutional, SuperResolution
 from conftest import blobs
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def lively(model: EncoderDecoder) -> tuple[EncoderDecoder, Callable[[int], Tensor]]:
@@ -160,5 +164,23 @@ def test_the_widget_shares_its_code_with_python():
     assert seen[-1] == widget.value == [0.5, -1.0]
     with pytest.raises(Exception, match="z has 2 numbers; it was given 3"):
         widget.z = [1, 2, 3]
+    data, _ = widget._repr_mimebundle_()
+    assert WIDGET in data
+    assert len(data["text/plain"]) < 300
+    assert data["text/html"] == shown._repr_html_()  # for a front end without widgets
     with pytest.raises(ValueError, match="film has none"):
         explorer.film(trained()[1], SMALL).widget()
+
+
+def test_colab_is_told_to_show_the_widget(monkeypatch):
+    pytest.importorskip("anywidget")
+    told = []
+    output = ModuleType("google.colab.output")
+    output.enable_custom_widget_manager = lambda: told.append(True)
+    output._widgets = SimpleNamespace(_installed_url="https://colab.example/manager.js")
+    for name, module in {"google.colab": ModuleType("google.colab"), "google.colab.output": output}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    data, metadata = explorer.plane(trained()[0], SMALL).widget()._repr_mimebundle_()
+    assert told
+    assert set(data) - {"text/plain"} == {WIDGET}
+    assert "manager.js" in str(metadata[WIDGET])

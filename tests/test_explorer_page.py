@@ -258,19 +258,23 @@ def test_the_front_end_of_the_widget_follows_python_and_tells_it(driver, hosts):
     data = {"view": shown.view, **shown.data}
     script = """
         const [source, data, done] = arguments, place = document.createElement("div"), told = {};
-        document.body.prepend(place);
+        Object.assign(place.style, { color: "white", background: "black" });
         const traits = { data, z: [0.25, 0.5] };
         const model = { get: (name) => traits[name], set: (name, value) => { traits[name] = value; }, off() {},
                         on: (event, f) => { told[event] = f; }, save_changes: () => { told.saved = true; } };
         const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
         import(url).then((module) => module.default.render({ model, el: place })).then(() => {
+          document.body.prepend(place);  // as notebooks do, when all is rendered
           const pad = place.firstChild.shadowRoot.querySelector(".pad");
           pad.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
-          requestAnimationFrame(() => requestAnimationFrame(() => done([traits.z, told.saved, "change:z" in told])));
+          const accent = () => getComputedStyle(place.firstChild).getPropertyValue("--accent");
+          requestAnimationFrame(() => requestAnimationFrame(() => (
+            done([traits.z, told.saved, "change:z" in told, accent()]))));
         });
     """
-    z, saved, listens = driver.execute_async_script(script, SCRIPT.read_text("utf-8"), data)
+    z, saved, listens, accent = driver.execute_async_script(script, SCRIPT.read_text("utf-8"), data)
     assert z[0] > 0.25
     assert z[1] == pytest.approx(0.5)
     assert saved
     assert listens
+    assert accent == "#6cb6ff"  # that of dark pages

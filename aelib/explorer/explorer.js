@@ -233,14 +233,15 @@ function theme(host, changed) {
   };
   colors.update();
   const again = () => {
-    const before = colors.ink.join();
+    const before = `${colors.ink} ${colors.font}`;
     colors.update();
-    if (colors.ink.join() !== before) changed();
+    if (`${colors.ink} ${colors.font}` !== before) changed();
   };
   const soon = () => { requestAnimationFrame(again); setTimeout(again, 300); };  // a theme may fade over
   const observer = new MutationObserver(soon);
   for (const node of [document.documentElement, document.body]) observer.observe(node, { attributes: true });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);
+  new ResizeObserver(again).observe(host);  // a widget is built before its place is on the page, and has no style there
   return colors;
 }
 
@@ -1287,16 +1288,19 @@ class AelibExplorer extends HTMLElement {
 }
 if (!customElements.get("aelib-explorer")) customElements.define("aelib-explorer", AelibExplorer);
 
+// Python's numbers have more bits than the page's: what differs only there is not sent back.
+const same = (a, b) => a.length === b.length && a.every((v, i) => Math.fround(v) === Math.fround(b[i]));
+
 // In a live kernel: the front end of an anywidget, with its position as the trait z.
 async function render({ model, el: place }) {
   const host = el("div");
   place.append(host);
   const view = await start(host, model.get("data"), ({ z }) => {
-    if (String(z) === String(model.get("z"))) return;
+    if (same(z, model.get("z"))) return;
     model.set("z", Array.from(z));
     model.save_changes();
   });
-  const follow = () => { if (String(view.z) !== String(model.get("z"))) view.z = model.get("z"); };
+  const follow = () => { if (!same(view.z, model.get("z"))) view.z = model.get("z"); };
   if (Object.getOwnPropertyDescriptor(view, "z").set) {
     follow();
     model.on("change:z", follow);
