@@ -141,6 +141,21 @@ def test_a_drawing_is_reconstructed_as_pytorch_does(driver, hosts, k):
         shows(driver, host, model, k, model.encode(drawn.view(1, 1, 8, 8))[0])
 
 
+def test_the_pen_erases_too(driver, hosts):
+    host = started(driver, hosts[1])
+    image = "return Array.from(arguments[0].view.seen)"
+    before = torch.tensor(driver.execute_script(image, host))
+    next(one for one in inside(host, "button") if one.text == "Erase").click()
+    sheet = inside(host, ".sheet")[0]
+    side = sheet.size["width"]
+    pen = ActionChains(driver, duration=20).move_to_element_with_offset(sheet, 0, -side // 2 + 4).click_and_hold()
+    pen.move_by_offset(0, side - 8).release().perform()
+    driver.execute_async_script(ONE_FRAME)
+    after = torch.tensor(driver.execute_script(image, host)).view(8, 8)
+    assert after[:, 3:5].max() < 0.01 < before.view(8, 8)[:, 3:5].max()
+    assert torch.equal(after[:, [0, 7]], before.view(8, 8)[:, [0, 7]])
+
+
 def score(driver: Chrome, host: WebElement, x: Tensor, k: int) -> str:
     """What the k-th model's panel says of how strange an image is."""
     driver.execute_script("arguments[0].view.draw(arguments[1])", host, x.flatten().tolist())

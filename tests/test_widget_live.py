@@ -190,7 +190,7 @@ def test_python_reads_a_drag_and_the_page_follows_python(opened):
 
 def agree(driver: Chrome, kernel: Kernel, cell: int) -> None:
     """Page and Python come to say the same of where the explorer is."""
-    settled(kernel, "live.z", lambda z: caption(driver, cell) == f"decoded from z = ({z[0]:.2f}, {z[1]:.2f})")
+    settled(kernel, "live.z", lambda z: caption(driver, cell) == f"decoded z = ({z[0]:.2f}, {z[1]:.2f})")
 
 
 def test_keys_move_the_point_and_not_the_notebook(opened):

@@ -334,6 +334,20 @@ function middles(points, labels, classes) {
   });
 }
 
+// Labels { x, y, half, … } that overlap, moved apart up and down, a little at a time.
+function apart(labels, height) {
+  for (let round = 0; round < 20; round++) {
+    labels.forEach((a, i) => labels.slice(i + 1).forEach((b) => {
+      const overlap = height - Math.abs(a.y - b.y);
+      if (overlap <= 0 || Math.abs(a.x - b.x) >= a.half + b.half) return;
+      const up = a.y <= b.y ? -overlap / 4 : overlap / 4;
+      a.y += up;
+      b.y -= up;
+    }));
+  }
+  return labels;
+}
+
 function ticks({ center, half }, axis) {
   const rough = half / 2, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
@@ -390,11 +404,14 @@ function pad(ui, { view, points, labels, classes, colors }, state, label) {
     context.globalAlpha = 1;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    middles(places, labels, classes).forEach((center, k) => {
-      if (!center || (state.only >= 0 && state.only !== k)) return;
-      const font = `600 ${size > 260 ? 15 : 12}px ${ui.colors.font}`;
-      text(context, classes[k], ...place(size, center), font, ui.colors.faint(1));
+    const tall = size > 260 ? 15 : 12, font = `600 ${tall}px ${ui.colors.font}`;
+    context.font = font;
+    const named = middles(places, labels, classes).flatMap((center, k) => {
+      if (!center || (state.only >= 0 && state.only !== k)) return [];
+      const [x, y] = place(size, center);
+      return { x, y, half: context.measureText(classes[k]).width / 2, name: classes[k] };
     });
+    apart(named, tall).forEach(({ x, y, name }) => text(context, name, x, y, font, ui.colors.faint(1)));
   });
 
   const above = surface({ className: "above" }, (context, size) => {
@@ -553,7 +570,7 @@ async function plane(ui, data) {
 
     function show() {
       const z = toCode(model, state.at), x = decode(Float32Array.from(z));
-      decoded.show(x, `decoded from z = ${tuple(z)}`, { label: `Picture decoded by ${model.name} from z = ${tuple(z)}` });
+      decoded.show(x, `decoded z = ${tuple(z)}`, { label: `Picture decoded by ${model.name} from z = ${tuple(z)}` });
       const { index } = nearest(points, state.at, images.count);
       closest.show(images.at(index), `nearest ${data.noun}: ${name(index)}`);
       strips.hidden = !state.line;
@@ -628,14 +645,15 @@ function normals(n) {
   return Float32Array.from({ length: n }, normal);
 }
 
-// Ink along the segment between two points, in pixels of the sheet.
-function stroke(sheet, width, [ax, ay], [bx, by]) {
+// Ink along the segment between two points, in pixels of the sheet; or none there, where it is erased.
+function stroke(sheet, width, [ax, ay], [bx, by], erase) {
   const length = (bx - ax) ** 2 + (by - ay) ** 2;
   for (let p = 0; p < sheet.length; p++) {
     const x = (p % width) + 0.5, y = Math.floor(p / width) + 0.5;
     const t = length ? clamp(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length, 0, 1) : 0;
     const distance = Math.hypot(x - ax - t * (bx - ax), y - ay - t * (by - ay));
-    sheet[p] = Math.max(sheet[p], clamp((PEN.radius + PEN.edge - distance) / PEN.edge, 0, 1));
+    const ink = clamp((PEN.radius + PEN.edge - distance) / PEN.edge, 0, 1);
+    sheet[p] = erase ? Math.min(sheet[p], 1 - ink) : Math.max(sheet[p], ink);
   }
 }
 
@@ -717,7 +735,7 @@ async function draw(ui, data) {
   const [, height, width] = images.shape, size = width * height, noise = normals(size);
   const name = (i) => data.classes[labels[i]];
   const clean = new Float32Array(size), seen = new Float32Array(size);  // the drawing; the drawing under noise
-  let level = 0, last = null, pen = null;  // where the pen is: of the pointer; of the keys
+  let level = 0, erase = false, last = null, pen = null;  // where the pen is: of the pointer; of the keys
 
   const panels = await Promise.all(data.models.map(async (model) => {
     const encode = await network(model.encoder), decode = await network(model.decoder);
@@ -762,7 +780,7 @@ async function draw(ui, data) {
 
   const sheet = el("canvas", {
     className: "sheet picture", tabIndex: 0, role: "application", "aria-roledescription": "drawing",
-    "aria-label": "Sheet to draw on with mouse, finger or pen. The arrow keys move the pen, with Shift they draw.",
+    "aria-label": "Sheet to draw on with mouse, finger or pen. The arrow keys move the pen, with Shift they draw or erase.",
   });
   const render = onceAFrame(() => {
     clean.forEach((v, i) => { seen[i] = clamp(v + level * noise[i], 0, 1); });
@@ -779,7 +797,7 @@ async function draw(ui, data) {
     const box = sheet.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
   };
-  const to = (point) => { stroke(clean, width, last ?? point, point); last = point; render(); };
+  const to = (point) => { stroke(clean, width, last ?? point, point, erase); last = point; render(); };
   Object.entries({
     pointerdown(event) {
       if (event.button) return;
@@ -800,7 +818,7 @@ async function draw(ui, data) {
       event.preventDefault();
       const from = pen ?? [width >> 1, height >> 1];
       pen = [clamp(from[0] + Math.sign(step[0]), 0, width - 1), clamp(from[1] - Math.sign(step[1]), 0, height - 1)];
-      if (event.shiftKey) stroke(clean, width, from.map((v) => v + 0.5), pen.map((v) => v + 0.5));
+      if (event.shiftKey) stroke(clean, width, from.map((v) => v + 0.5), pen.map((v) => v + 0.5), erase);
       render();
     },
   }).forEach(([type, listener]) => sheet.addEventListener(type, listener));
@@ -818,6 +836,7 @@ async function draw(ui, data) {
     el("section", { className: "tools", "aria-label": "Drawing" },
       sheet,
       el("div", { className: "bar" },
+        choice("What the pen does", [[false, "Draw"], [true, "Erase"]], (to) => { erase = to; }),
         button("Clear", () => { clean.fill(0); render(); }),
         el("label", {}, "Noise ", slider)),
       el("div", { className: "examples", role: "group", "aria-label": `${data.noun}s to start from` },
@@ -1170,7 +1189,7 @@ async function codebook(ui, data) {
 // ── Start ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const STYLE = `
-:host { display: block; position: relative; max-width: 60rem; margin-bottom: 1.2rem; line-height: 1.4; }
+:host { display: block; position: relative; max-width: 60rem; padding: 5px; margin-bottom: 1.2rem; line-height: 1.4; }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
 h4 { margin: 0 0 .3rem; font-size: 1em; font-weight: 600; }
@@ -1207,8 +1226,8 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
   border-radius: 4px; background: var(--paper); border: 1px solid var(--line); }
 .aside { display: flex; flex-wrap: wrap; gap: .8rem; align-content: start; margin-top: .6rem; }
 .single .aside { margin-top: 0; }
-.aside .decoded { flex: 2 1 6rem; max-width: 12rem; }
-.aside .closest { flex: 1 1 4rem; max-width: 6rem; }
+.aside .decoded { flex: 2 1 6rem; max-width: 12.5rem; }
+.aside .closest { flex: 1 1 5rem; max-width: 7rem; }
 .strip, .row { display: flex; gap: 3px; margin-top: .3rem; }
 .strip > *, .row > * { flex: 1 1 0; min-width: 0; }
 .row figcaption { text-align: center; }

@@ -15,6 +15,7 @@ from aelib.explorer.page import Explorer
 from aelib.plots import DIGITS
 
 CLASSES = tuple("0123456789")
+INNER = 0.7  # part of a plane's half width
 FOLLOWED = 10  # images that a film shows the reconstructions of
 
 
@@ -50,8 +51,9 @@ def plane(
         | {"center": windows[name][0], "half": windows[name][1], "codes": pack_codes(codes[name])}
         for name, model in named.items()
     ]
-    (center, half), first = windows[nets[0]["name"]], codes[nets[0]["name"]][0]
-    start = ((first - torch.tensor(center)) / half).clamp(-1, 1)
+    center, half = windows[nets[0]["name"]]
+    units = (codes[nets[0]["name"]] - torch.tensor(center)) / half
+    start = units[units.abs().amax(1).le(INNER).int().argmax()].clamp(-1, 1)  # of an image that does not lie at the rim
     data = {
         "models": nets, "start": start.tolist(), "labels": pack(images.y.to(torch.uint8)), "classes": list(classes),
         "colors": list(colors[: len(classes)]), "noun": noun, "images": pack_images(images.x[:thumbnails].cpu()),
