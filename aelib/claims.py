@@ -6,6 +6,7 @@ the scoreboard page are made from them. A verdict is computed from the numbers, 
 
 import html
 import json
+import math
 import os
 import statistics
 import tempfile
@@ -169,6 +170,19 @@ def write_json(path: Path, content: object) -> None:
     os.replace(file.name, path)
 
 
+def number(value: float | None) -> str:
+    """Four digits of a value, or a dash."""
+    return "–" if value is None else f"{value:.4g}"
+
+
+def with_spread(mean: float, std: float | None) -> str:
+    """A mean and its standard deviation, which has two digits and says how many the mean has: 0.0350 ± 0.0017."""
+    if not std or not math.isfinite(std):
+        return number(mean) if std is None else f"{number(mean)} ± {std:g}"
+    decimals = max(0, 1 - math.floor(math.log10(std)))
+    return f"{mean:.{decimals}f} ± {std:.{decimals}f}"
+
+
 def table_html(claims: Sequence[Claim], here: Mapping[Key, Claim] | None = None) -> str:
     """The claims as an HTML table: what, the paper's value, ours with its spread, the target and the verdict.
 
@@ -183,10 +197,6 @@ def table_html(claims: Sequence[Claim], here: Mapping[Key, Claim] | None = None)
 
 
 def _row(c: Claim, here: Claim | None) -> str:
-    def number(value: float | None) -> str:
-        return "–" if value is None else f"{value:.4g}"
-
-    spread = f" ± {c.ours_std:.2g}" if c.ours_std is not None else ""
     seeds = f"{len(c.seeds)} seed{'s' * (len(c.seeds) > 1)}"
     bound = "" if c.target is None else ("≥ " if c.higher_is_better else "≤ ")
     target = f"{bound}{number(c.target)}"
@@ -198,8 +208,8 @@ def _row(c: Claim, here: Claim | None) -> str:
     cells = [
         f"<strong>{html.escape(c.model)}</strong>: {html.escape(c.claim)}"
         f"<br><small>{html.escape(f'{c.dataset}, {c.metric}, {c.unit}')}</small>",
-        number(c.paper) + (f"<br><small>{html.escape(c.paper_source)}</small>" if c.paper_source else ""),
-        f"{number(c.ours)}{spread}<br><small>{seeds}{own}</small>",
+        number(c.paper) + (f"<br><small>{html.escape(c.paper_source)}</small>" if c.paper is not None else ""),
+        f"{with_spread(c.ours, c.ours_std)}<br><small>{seeds}{own}</small>",
         target,
         html.escape(c.verdict) or "–",
     ]

@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from torch import nn
 
 from aelib import __version__
-from aelib.claims import Claim
+from aelib.claims import Claim, number, with_spread
 from aelib.nets import count_parameters
 
 TEMPLATE = """---
@@ -78,16 +78,12 @@ def model_card(
 def _cells(c: Claim) -> dict[str, str]:
     """A claim as the cells of a table in Markdown."""
 
-    def number(value: float | None) -> str:
-        return "–" if value is None else f"{value:.4g}"
-
-    spread = f" ± {c.ours_std:.2g}" if c.ours_std is not None else ""
     bound = "" if c.target is None else ("≥ " if c.higher_is_better else "≤ ")
     target = bound + number(c.target) if c.tolerance is None else f"paper ± {100 * c.tolerance:g} %"
     cells = {key: str(getattr(c, key)) for key in ("claim", "model", "dataset", "metric", "unit", "verdict")}
     cells |= {
-        "paper": number(c.paper) + (f" ({c.paper_source})" if c.paper_source else ""),
-        "ours": f"{number(c.ours)}{spread}, {len(c.seeds)} seed{'s' * (len(c.seeds) > 1)}",
+        "paper": number(c.paper) + (f" ({c.paper_source})" if c.paper is not None else ""),
+        "ours": f"{with_spread(c.ours, c.ours_std)}, {len(c.seeds)} seed{'s' * (len(c.seeds) > 1)}",
         "target": target,
         "how": f"{c.protocol} {c.hardware}, {c.date}, commit {c.commit or 'unknown'}, profile {c.profile}.",
     }

@@ -655,11 +655,11 @@ plots.lines(two_errors, "numbers in the code", "squared error per image", log_x=
 # Two of the networks run inside this page.
 #
 # - Draw a digit. Which of the two copies is nearer to it?
-# - Draw a single dot, then a spiral. Which has the larger error?
+# - The anomaly score is the share of test digits whose error is smaller than your drawing's. Draw a spiral, then a single dot. Neither is a digit; which of the two does the score catch?
 # - Draw a letter. Into which digit does each of them turn it?
 
 # %%
-explorer.draw({"Vanilla": vanillas[0], "Convolutional": conv}, data.train[:100])
+explorer.draw({"Vanilla": vanillas[0], "Convolutional": conv}, data.train[:100], unseen=data.test[::5])
 
 # %% [markdown]
 # ## The numbers of this page

@@ -527,14 +527,14 @@ plots.lines(
 # Two small networks, 784–64–16 and back, run inside this page: one plain, one trained to remove salt and pepper.
 #
 # - Draw a digit with a gap in a stroke, or start from an example and erase a piece of it. Which network closes the gap?
-# - Add dots that do not belong to the digit. Which network drops them?
+# - Add dots that do not belong to the digit, or move the noise slider. Which network drops them, and what does that do to its anomaly score, the share of test digits with a smaller error?
 
 # %%
 small = {
     "Plain": denoiser(Masking(0.0), (784, 64, 16)),
     "Denoising": denoiser(SaltAndPepper(0.3), (784, 64, 16)),
 }
-explorer.draw(small, digits.train[:100])
+explorer.draw(small, digits.train[:100], unseen=digits.test[::25])
 
 # %% [markdown]
 # ## The published numbers and ours

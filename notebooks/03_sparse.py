@@ -549,9 +549,10 @@ plots.image_grid(torch.cat([digits.test.images()[features[:, unit].topk(10).indi
 #
 # - What does it make of a stroke at the rim, where no digit has ink?
 # - Which training digits have the nearest codes? Add one stroke, and see them change.
+# - The anomaly score is the share of test digits with a smaller error. How much of the grid can you erase before it falls?
 
 # %%
-explorer.draw({"KL to ρ": first_layer}, digits.train[:200])
+explorer.draw({"KL to ρ": first_layer}, digits.train[:200], unseen=digits.test[::5])
 
 # %% [markdown]
 # ## What breaks it

@@ -489,13 +489,13 @@ pd.DataFrame(
 # beside PCA. Both keep 64 numbers, and both run inside the page.
 #
 # - Draw a digit, or start from one of the examples and change it. Which pixels do the two get wrong?
-# - Draw what is no digit: a letter, a face, a chessboard. Which of the two copies it better, and why is that no praise?
+# - Draw what is no digit: a letter, a face, a chessboard. Which of the two copies it better, and why is that no praise? Whose anomaly score, the share of test digits with a smaller error, is the better warning?
 
 # %%
 torch.manual_seed(0)
 light = he_init(Autoencoder((784, 128, 64), nn.ReLU))
 fit({"ae": light}, ours(*best["Stacked"]), data.train, epochs=profile(smoke=1, cpu=5, gpu=20), batch_size=64)
-explorer.draw({"Stacked, one hidden layer": light, "PCA-64": linear}, data.train[:300])
+explorer.draw({"Stacked, one hidden layer": light, "PCA-64": linear}, data.train[:300], unseen=data.test[::5])
 
 # %% [markdown]
 # ## How large a code?

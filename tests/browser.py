@@ -20,13 +20,14 @@ needs_browser = pytest.mark.skipif(
 )
 
 
-def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
-    """Headless Chromium that can resolve no name and records what it asks for."""
+def chromium(profile: Path, reach: str = "") -> Iterator[webdriver.Chrome]:
+    """Headless Chromium that can resolve no name but ``reach``, if given, and records what it asks for."""
+    rules = "MAP * ~NOTFOUND" + (f", EXCLUDE {reach}" if reach else "")
     options = webdriver.ChromeOptions()
     options.binary_location = str(BROWSER)
     for flag in (
         "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-component-update",
-        "disable-background-networking", "disable-sync", "disable-dev-shm-usage", "host-resolver-rules=MAP * ~NOTFOUND",
+        "disable-background-networking", "disable-sync", "disable-dev-shm-usage", f"host-resolver-rules={rules}",
         f"user-data-dir={profile}",
     ):  # fmt: skip
         options.add_argument(f"--{flag}")
@@ -48,9 +49,9 @@ def prefer(driver: webdriver.Chrome, theme: str) -> None:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
-def wait_for(driver: webdriver.Chrome, script: str, *arguments: Any) -> Any:
+def wait_for(driver: webdriver.Chrome, script: str, *arguments: Any, seconds: float = 30) -> Any:
     """What the script returns, once it returns something true."""
-    return WebDriverWait(driver, 30, poll_frequency=0.05).until(
+    return WebDriverWait(driver, seconds, poll_frequency=0.05).until(
         lambda chrome: chrome.execute_script(script, *arguments)
     )
 

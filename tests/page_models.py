@@ -13,6 +13,7 @@ from conftest import blobs
 
 NASTY = '</script><img src=x onerror="alert(1)"> é & β'
 SMALL = blobs(120, 8)
+UNSEEN = blobs(400, 8, seed=1)
 
 
 class Resized(EncoderDecoder):

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from aelib.claims import Claim, Claims, load, load_all, table_html
+from aelib.claims import Claim, Claims, load, load_all, table_html, with_spread
 
 
 def claim(**changes) -> Claim:
@@ -34,6 +34,17 @@ def claim(**changes) -> Claim:
 )
 def test_the_verdict_follows_from_the_numbers(changes, verdict):
     assert claim(**changes).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "text"),
+    [
+        (0.03461, 0.0174, "0.035 ± 0.017"), (79.0712, 5.31, "79.1 ± 5.3"), (0.15, 0.0053, "0.1500 ± 0.0053"),
+        (1234.6, 43.21, "1235 ± 43"), (-0.07, 0.1, "-0.07 ± 0.10"), (7.5, 0.0, "7.5 ± 0"), (2.0, None, "2"),
+    ],
+)  # fmt: skip
+def test_a_mean_has_the_digits_that_its_spread_allows(mean, std, text):
+    assert with_spread(mean, std) == text
 
 
 def test_ours_is_the_mean_over_seeds_with_its_standard_deviation():

@@ -1,18 +1,25 @@
 """Explorers, in Python: rounded weights keep the bound, text is escaped, what cannot be shown is refused by name."""
 
+import sys
 from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
 
 import ipywidgets
+import numpy as np
 import pytest
 import torch
-from page_models import NASTY, SMALL, symbols, trained
+from page_models import NASTY, SMALL, UNSEEN, symbols, trained
+from scipy.stats import percentileofscore
 from torch import Tensor, nn
 
 from aelib import explorer
-from aelib.explorer.export import BOUND, LIMIT, export_autoencoder, export_decoder
+from aelib.explorer.export import BOUND, LIMIT, error_percentiles, export_autoencoder, export_decoder
 from aelib.explorer.packing import to_json
 from aelib.models.autoencoder import Autoencoder, EncoderDecoder
 from aelib.models.convolutional import Convolutional, SuperResolution
+from conftest import blobs
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def lively(model: EncoderDecoder) -> tuple[EncoderDecoder, Callable[[int], Tensor]]:
@@ -85,6 +92,29 @@ def test_arguments_that_make_no_explorer_are_refused():
         explorer.film(trained()[1], SMALL[:7])
 
 
+def test_the_scale_of_errors_is_what_numpy_takes_from_pytorchs():
+    for name, model in trained()[0].items():
+        net = export_autoencoder(model, name, lambda n: torch.rand(n, 1, 8, 8))
+        x = UNSEEN.images()
+        with torch.no_grad():
+            errors = (model(x).x_hat - x).square().sum((1, 2, 3)).numpy()
+        expected = np.percentile(errors, np.arange(101))
+        found = error_percentiles(net, x).numpy()
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2 * 8 * BOUND * expected[-1] ** 0.5)
+        ranks = [percentileofscore(errors, value) for value in found]
+        np.testing.assert_allclose(ranks, np.arange(101), atol=2)
+
+
+def test_errors_are_ranked_among_images_of_the_drawings_size():
+    one = trained()[0]["Resized"]
+    assert "unseen" not in explorer.draw(one, SMALL).data["models"][0]
+    assert explorer.draw(one, SMALL, UNSEEN).data["unseen"] == len(UNSEEN)
+    with pytest.raises(ValueError, match=r"among those of images \(1, 8, 8\); the unseen ones are \(0, 1, 8, 8\)"):
+        explorer.draw(one, SMALL, UNSEEN[:0])
+    with pytest.raises(ValueError, match=r"the unseen ones are \(5, 1, 9, 9\)"):
+        explorer.draw(one, SMALL, blobs(5, 9))
+
+
 def test_a_traversal_needs_a_model_for_each_combination_and_a_kl_for_each_number():
     one, two = trained()[0].values()
     grid, kl = {(1, 0): one, (1, 1): two, (4, 0): two}, {(1, 0): [1, 2], (1, 1): [1, 2], (4, 0): [1, 2]}
@@ -134,5 +164,23 @@ def test_the_widget_shares_its_code_with_python():
     assert seen[-1] == widget.value == [0.5, -1.0]
     with pytest.raises(Exception, match="z has 2 numbers; it was given 3"):
         widget.z = [1, 2, 3]
+    data, _ = widget._repr_mimebundle_()
+    assert WIDGET in data
+    assert len(data["text/plain"]) < 300
+    assert data["text/html"] == shown._repr_html_()  # for a front end without widgets
     with pytest.raises(ValueError, match="film has none"):
         explorer.film(trained()[1], SMALL).widget()
+
+
+def test_colab_is_told_to_show_the_widget(monkeypatch):
+    pytest.importorskip("anywidget")
+    told = []
+    output = ModuleType("google.colab.output")
+    output.enable_custom_widget_manager = lambda: told.append(True)
+    output._widgets = SimpleNamespace(_installed_url="https://colab.example/manager.js")
+    for name, module in {"google.colab": ModuleType("google.colab"), "google.colab.output": output}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    data, metadata = explorer.plane(trained()[0], SMALL).widget()._repr_mimebundle_()
+    assert told
+    assert set(data) - {"text/plain"} == {WIDGET}
+    assert "manager.js" in str(metadata[WIDGET])

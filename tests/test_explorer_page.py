@@ -1,12 +1,14 @@
 """Explorers, in a browser: the page's answer is PyTorch's, and mouse, finger and keys reach it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from browser import PHONE, WIDTH, complaints_of, needs_browser, requests_of, resize, wait_for
-from page_models import NASTY, SMALL, symbols, trained
+from page_models import NASTY, SMALL, UNSEEN, symbols, trained
+from scipy.stats import percentileofscore
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.action_chains import ActionBuilder
 from selenium.webdriver.common.actions.interaction import POINTER_TOUCH
@@ -41,7 +43,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models, frames = trained()
     made = [
         explorer.plane(models, SMALL),
-        explorer.draw(models, SMALL),
+        explorer.draw(models, SMALL, UNSEEN),
         explorer.film(frames, SMALL),
         explorer.traversal(GRID, SMALL[:3], KL, controls=("β", NASTY), scores=SCORES),
         explorer.texts([["a cat", NASTY, "a dog"], ["one", "two"]]),
@@ -139,6 +141,53 @@ def test_a_drawing_is_reconstructed_as_pytorch_does(driver, hosts, k):
         shows(driver, host, model, k, model.encode(drawn.view(1, 1, 8, 8))[0])
 
 
+def test_the_pen_erases_too(driver, hosts):
+    host = started(driver, hosts[1])
+    image = "return Array.from(arguments[0].view.seen)"
+    before = torch.tensor(driver.execute_script(image, host))
+    next(one for one in inside(host, "button") if one.text == "Erase").click()
+    sheet = inside(host, ".sheet")[0]
+    side = sheet.size["width"]
+    pen = ActionChains(driver, duration=20).move_to_element_with_offset(sheet, 0, -side // 2 + 4).click_and_hold()
+    pen.move_by_offset(0, side - 8).release().perform()
+    driver.execute_async_script(ONE_FRAME)
+    after = torch.tensor(driver.execute_script(image, host)).view(8, 8)
+    assert after[:, 3:5].max() < 0.01 < before.view(8, 8)[:, 3:5].max()
+    assert torch.equal(after[:, [0, 7]], before.view(8, 8)[:, [0, 7]])
+
+
+def score(driver: Chrome, host: WebElement, x: Tensor, k: int) -> str:
+    """What the k-th model's panel says of how strange an image is."""
+    driver.execute_script("arguments[0].view.draw(arguments[1])", host, x.flatten().tolist())
+    driver.execute_async_script(ONE_FRAME)
+    return inside(host, ".score")[k].text
+
+
+@pytest.mark.parametrize("k", [0, 1], ids=["dense", "convolutional"])
+def test_a_drawing_is_as_strange_as_its_error_is_rare(driver, hosts, k):
+    host, model = started(driver, hosts[1]), list(trained()[0].values())[k]
+    x = UNSEEN.images()
+    with torch.no_grad():
+        errors = (model(x).x_hat - x).square().sum((1, 2, 3))
+    crowd = "400 digits that it was not trained on"
+    for i in errors.argsort()[[40, 200, 360]].tolist():
+        found = re.fullmatch(rf"anomaly score: (\d+) % of {crowd} have a smaller error", score(driver, host, x[i], k))
+        assert int(found[1]) == pytest.approx(percentileofscore(errors, errors[i]), abs=3)
+        told = float(inside(host, ".scale")[k].get_attribute("aria-label").split()[-1])
+        assert told == pytest.approx(errors[i].item(), abs=0.05 + 2 * 8 * BOUND * float(errors[i].sqrt()))
+    noise = torch.rand(64, generator=torch.Generator().manual_seed(0))
+    assert score(driver, host, noise, k) == f"anomaly score: all {crowd} have a smaller error"
+    wait_for(driver, "return arguments[0].textContent.includes('anomaly score: all')", inside(host, ".spoken")[0])
+
+
+def test_noise_on_a_drawing_makes_it_stranger(driver, hosts):
+    host = started(driver, hosts[1])
+    assert " % of 400 digits" in score(driver, host, UNSEEN.images()[0], 0)
+    inside(host, "input[type=range]")[0].send_keys(Keys.END)
+    driver.execute_async_script(ONE_FRAME)
+    assert inside(host, ".score")[0].text.startswith("anomaly score: all 400")
+
+
 def test_an_explorer_starts_in_view_and_a_film_ends_as_trained(driver, hosts):
     started(driver, hosts[0])
     assert driver.execute_script("return arguments[0].view ?? null", hosts[2]) is None
@@ -224,19 +273,23 @@ def test_the_front_end_of_the_widget_follows_python_and_tells_it(driver, hosts):
     data = {"view": shown.view, **shown.data}
     script = """
         const [source, data, done] = arguments, place = document.createElement("div"), told = {};
-        document.body.prepend(place);
+        Object.assign(place.style, { color: "white", background: "black" });
         const traits = { data, z: [0.25, 0.5] };
         const model = { get: (name) => traits[name], set: (name, value) => { traits[name] = value; }, off() {},
                         on: (event, f) => { told[event] = f; }, save_changes: () => { told.saved = true; } };
         const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
         import(url).then((module) => module.default.render({ model, el: place })).then(() => {
+          document.body.prepend(place);  // as notebooks do, when all is rendered
           const pad = place.firstChild.shadowRoot.querySelector(".pad");
           pad.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
-          requestAnimationFrame(() => requestAnimationFrame(() => done([traits.z, told.saved, "change:z" in told])));
+          const accent = () => getComputedStyle(place.firstChild).getPropertyValue("--accent");
+          requestAnimationFrame(() => requestAnimationFrame(() => (
+            done([traits.z, told.saved, "change:z" in told, accent()]))));
         });
     """
-    z, saved, listens = driver.execute_async_script(script, SCRIPT.read_text("utf-8"), data)
+    z, saved, listens, accent = driver.execute_async_script(script, SCRIPT.read_text("utf-8"), data)
     assert z[0] > 0.25
     assert z[1] == pytest.approx(0.5)
     assert saved
     assert listens
+    assert accent == "#6cb6ff"  # that of dark pages

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from aelib import plots
@@ -36,6 +37,17 @@ def test_axes_are_labeled_and_no_figure_stays_open(images, small):
     assert plt.get_fignums() == []
     validation = [line.get_linestyle() for line in figures[0].axes[0].get_lines()]
     assert validation == ["-", "--"]
+
+
+def test_what_is_counted_has_no_ticks_between():
+    def ticks(figure: Figure) -> list[float]:
+        return list(figure.axes[0].get_xticks())
+
+    counted = ((0, 1, 2, 3), (4.0, 3.0, 2.0, 1.0))
+    for figure in (plots.lines({"a": counted}, "layer", "y"), plots.bands({"a": [counted]}, "epoch", "y")):
+        assert all(float(tick).is_integer() for tick in ticks(figure))
+    measured = plots.lines({"a": ((0, 0.5, 1), (1, 2, 3))}, "share", "y")
+    assert not all(float(tick).is_integer() for tick in ticks(measured))
 
 
 def test_a_band_runs_from_the_least_to_the_largest_around_the_mean():

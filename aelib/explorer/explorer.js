@@ -233,14 +233,15 @@ function theme(host, changed) {
   };
   colors.update();
   const again = () => {
-    const before = colors.ink.join();
+    const before = `${colors.ink} ${colors.font}`;
     colors.update();
-    if (colors.ink.join() !== before) changed();
+    if (`${colors.ink} ${colors.font}` !== before) changed();
   };
   const soon = () => { requestAnimationFrame(again); setTimeout(again, 300); };  // a theme may fade over
   const observer = new MutationObserver(soon);
   for (const node of [document.documentElement, document.body]) observer.observe(node, { attributes: true });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);
+  new ResizeObserver(again).observe(host);  // a widget is built before its place is on the page, and has no style there
   return colors;
 }
 
@@ -333,6 +334,20 @@ function middles(points, labels, classes) {
   });
 }
 
+// Labels { x, y, half, … } that overlap, moved apart up and down, a little at a time.
+function apart(labels, height) {
+  for (let round = 0; round < 20; round++) {
+    labels.forEach((a, i) => labels.slice(i + 1).forEach((b) => {
+      const overlap = height - Math.abs(a.y - b.y);
+      if (overlap <= 0 || Math.abs(a.x - b.x) >= a.half + b.half) return;
+      const up = a.y <= b.y ? -overlap / 4 : overlap / 4;
+      a.y += up;
+      b.y -= up;
+    }));
+  }
+  return labels;
+}
+
 function ticks({ center, half }, axis) {
   const rough = half / 2, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
@@ -389,11 +404,14 @@ function pad(ui, { view, points, labels, classes, colors }, state, label) {
     context.globalAlpha = 1;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    middles(places, labels, classes).forEach((center, k) => {
-      if (!center || (state.only >= 0 && state.only !== k)) return;
-      const font = `600 ${size > 260 ? 15 : 12}px ${ui.colors.font}`;
-      text(context, classes[k], ...place(size, center), font, ui.colors.faint(1));
+    const tall = size > 260 ? 15 : 12, font = `600 ${tall}px ${ui.colors.font}`;
+    context.font = font;
+    const named = middles(places, labels, classes).flatMap((center, k) => {
+      if (!center || (state.only >= 0 && state.only !== k)) return [];
+      const [x, y] = place(size, center);
+      return { x, y, half: context.measureText(classes[k]).width / 2, name: classes[k] };
     });
+    apart(named, tall).forEach(({ x, y, name }) => text(context, name, x, y, font, ui.colors.faint(1)));
   });
 
   const above = surface({ className: "above" }, (context, size) => {
@@ -552,7 +570,7 @@ async function plane(ui, data) {
 
     function show() {
       const z = toCode(model, state.at), x = decode(Float32Array.from(z));
-      decoded.show(x, `decoded from z = ${tuple(z)}`, { label: `Picture decoded by ${model.name} from z = ${tuple(z)}` });
+      decoded.show(x, `decoded z = ${tuple(z)}`, { label: `Picture decoded by ${model.name} from z = ${tuple(z)}` });
       const { index } = nearest(points, state.at, images.count);
       closest.show(images.at(index), `nearest ${data.noun}: ${name(index)}`);
       strips.hidden = !state.line;
@@ -627,14 +645,15 @@ function normals(n) {
   return Float32Array.from({ length: n }, normal);
 }
 
-// Ink along the segment between two points, in pixels of the sheet.
-function stroke(sheet, width, [ax, ay], [bx, by]) {
+// Ink along the segment between two points, in pixels of the sheet; or none there, where it is erased.
+function stroke(sheet, width, [ax, ay], [bx, by], erase) {
   const length = (bx - ax) ** 2 + (by - ay) ** 2;
   for (let p = 0; p < sheet.length; p++) {
     const x = (p % width) + 0.5, y = Math.floor(p / width) + 0.5;
     const t = length ? clamp(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length, 0, 1) : 0;
     const distance = Math.hypot(x - ax - t * (bx - ax), y - ay - t * (by - ay));
-    sheet[p] = Math.max(sheet[p], clamp((PEN.radius + PEN.edge - distance) / PEN.edge, 0, 1));
+    const ink = clamp((PEN.radius + PEN.edge - distance) / PEN.edge, 0, 1);
+    sheet[p] = erase ? Math.min(sheet[p], 1 - ink) : Math.max(sheet[p], ink);
   }
 }
 
@@ -661,12 +680,62 @@ function bars(ui, most) {
   };
 }
 
+// The share of numbers below v, from 0 to 1, when these are their percentiles 0, 1, …, 100.
+function shareBelow(percentiles, v) {
+  const end = percentiles.length - 1;
+  if (v <= percentiles[0]) return 0;
+  if (v > percentiles[end]) return 1;
+  const i = percentiles.findIndex((q) => q >= v), low = percentiles[i - 1];
+  return (i - 1 + (v - low) / (percentiles[i] - low)) / end;
+}
+
+const BINS = 48;
+
+// Where the error of a drawing stands among the errors of images that the model was not trained on.
+function anomaly(ui, percentiles, crowd) {
+  const top = 1.5 * percentiles[99];  // of the scale: two thirds of it hold nearly all images
+  const heights = Array.from({ length: BINS }, (_, i) => (
+    shareBelow(percentiles, ((i + 1) * top) / BINS) - shareBelow(percentiles, (i * top) / BINS)));
+  const tallest = Math.max(...heights), score = el("p", { className: "title score" });
+  let error = 0;
+  const scale = surface({ className: "bars scale", role: "img" }, (context, width, height) => {
+    const floor = height - 16, step = width / BINS;
+    context.fillStyle = ui.colors.faint(0.35);
+    heights.forEach((v, i) => {
+      const bar = (v / tallest) * (floor - 3);
+      context.fillRect(i * step, floor - bar, step - 1, bar);
+    });
+    context.fillStyle = ui.colors.faint(0.4);
+    context.fillRect(0, floor, width, 1);
+    const x = clamp(error / top, 0, 1) * width, text = `${number(error, 1)}${error > top ? " →" : ""}`;
+    context.fillStyle = ui.colors.accent;
+    context.fillRect(clamp(x - 1.5, 0, width - 3), 0, 3, floor + 1);
+    context.font = `600 12px ${ui.colors.font}`;
+    const half = context.measureText(text).width / 2;
+    context.textAlign = "center";
+    context.fillText(text, clamp(x, half, width - half), height - 3);
+  });
+  return {
+    nodes: [score, scale.node],
+    show(to) {
+      error = to;
+      const share = shareBelow(percentiles, error), percent = Math.floor(100 * share);
+      const part = share === 0 ? "none of" : share === 1 ? "all" : percent ? `${percent} % of` : "fewer than 1 % of";
+      score.textContent = `anomaly score: ${part} ${crowd} ${share === 0 ? "has" : "have"} a smaller error`;
+      scale.node.setAttribute("aria-label", `Histogram of their errors, most of them from ${number(percentiles[5], 1)} `
+        + `to ${number(percentiles[95], 1)}; the drawing's is ${number(error, 1)}`);
+      scale.redraw();
+    },
+    say: () => score.textContent,
+  };
+}
+
 async function draw(ui, data) {
   const images = await unpackImages(data.images), labels = await unpack(data.labels);
   const [, height, width] = images.shape, size = width * height, noise = normals(size);
   const name = (i) => data.classes[labels[i]];
   const clean = new Float32Array(size), seen = new Float32Array(size);  // the drawing; the drawing under noise
-  let level = 0, last = null, pen = null;  // where the pen is: of the pointer; of the keys
+  let level = 0, erase = false, last = null, pen = null;  // where the pen is: of the pointer; of the keys
 
   const panels = await Promise.all(data.models.map(async (model) => {
     const encode = await network(model.encoder), decode = await network(model.decoder);
@@ -675,15 +744,18 @@ async function draw(ui, data) {
     const most = known.reduce((largest, v) => Math.max(largest, Math.abs(v)), 1e-9);
     const decoded = picture(ui, images.shape, "decoded"), errors = picture(ui, images.shape, "errors");
     const code = bars(ui, most);
+    // Weighed is what the model is shown, noise and all: a watchman has nothing else to compare its copy with.
+    const strange = model.unseen && anomaly(ui, await unpackFloats(model.unseen),
+      `${data.unseen.toLocaleString("en")} ${data.noun}s that it was not trained on`);
     const near = Array.from({ length: NEAREST }, () => picture(ui, images.shape));
     const node = el("section", { className: "panel", "aria-label": model.name },
       el("h4", { textContent: model.name }),
-      el("div", { className: "pair" }, decoded.node, errors.node),
+      el("div", { className: "pair" }, decoded.node, errors.node), ...(strange ? strange.nodes : []),
       el("p", { className: "title", textContent: d === 1 ? "the code" : `the code, ${d} numbers` }), code.node,
       el("p", { className: "title", textContent: `nearest known ${data.noun}s, by code` }),
       el("div", { className: "row" }, ...near.map((one) => one.node)));
     const panel = {
-      node, encode, decode, z: new Float32Array(d),
+      node, encode, decode, z: new Float32Array(d), say: () => (strange ? `. ${model.name}, ${strange.say()}` : ""),
       show() {
         panel.z.set(encode(seen));
         const x = decode(panel.z), difference = x.map((v, i) => v - clean[i]);
@@ -692,6 +764,7 @@ async function draw(ui, data) {
         errors.show(difference, `squared error ${error}`, {
           label: `Reconstruction minus drawing; its squares sum to ${error}`, signed: true,
         });
+        strange?.show(x.reduce((sum, v, i) => sum + (v - seen[i]) ** 2, 0));
         code.show(panel.z);
         const distances = Array.from({ length: count }, (_, i) => (
           panel.z.reduce((sum, v, k) => sum + (v - known[i * d + k]) ** 2, 0)));
@@ -707,7 +780,7 @@ async function draw(ui, data) {
 
   const sheet = el("canvas", {
     className: "sheet picture", tabIndex: 0, role: "application", "aria-roledescription": "drawing",
-    "aria-label": "Sheet to draw on with mouse, finger or pen. The arrow keys move the pen, with Shift they draw.",
+    "aria-label": "Sheet to draw on with mouse, finger or pen. The arrow keys move the pen, with Shift they draw or erase.",
   });
   const render = onceAFrame(() => {
     clean.forEach((v, i) => { seen[i] = clamp(v + level * noise[i], 0, 1); });
@@ -724,7 +797,7 @@ async function draw(ui, data) {
     const box = sheet.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
   };
-  const to = (point) => { stroke(clean, width, last ?? point, point); last = point; render(); };
+  const to = (point) => { stroke(clean, width, last ?? point, point, erase); last = point; render(); };
   Object.entries({
     pointerdown(event) {
       if (event.button) return;
@@ -745,7 +818,7 @@ async function draw(ui, data) {
       event.preventDefault();
       const from = pen ?? [width >> 1, height >> 1];
       pen = [clamp(from[0] + Math.sign(step[0]), 0, width - 1), clamp(from[1] - Math.sign(step[1]), 0, height - 1)];
-      if (event.shiftKey) stroke(clean, width, from.map((v) => v + 0.5), pen.map((v) => v + 0.5));
+      if (event.shiftKey) stroke(clean, width, from.map((v) => v + 0.5), pen.map((v) => v + 0.5), erase);
       render();
     },
   }).forEach(([type, listener]) => sheet.addEventListener(type, listener));
@@ -763,6 +836,7 @@ async function draw(ui, data) {
     el("section", { className: "tools", "aria-label": "Drawing" },
       sheet,
       el("div", { className: "bar" },
+        choice("What the pen does", [[false, "Draw"], [true, "Erase"]], (to) => { erase = to; }),
         button("Clear", () => { clean.fill(0); render(); }),
         el("label", {}, "Noise ", slider)),
       el("div", { className: "examples", role: "group", "aria-label": `${data.noun}s to start from` },
@@ -776,7 +850,9 @@ async function draw(ui, data) {
 
   return {
     get z() { return Array.from(panels[0].z); },
-    say: () => `Code ${panels[0].z.length > 8 ? `of ${panels[0].z.length} numbers` : tuple(panels[0].z)}`,
+    say: () => (`Code ${panels[0].z.length > 8 ? `of ${panels[0].z.length} numbers` : tuple(panels[0].z)}`
+      + panels.map((panel) => panel.say()).join("")),
+    draw(x) { clean.set(x); render(); },
     decode: (z, k = 0) => panels[k].decode(Float32Array.from(z)).slice(),
     encode: (x, k = 0) => panels[k].encode(Float32Array.from(x)).slice(),
     get seen() { return seen.slice(); },
@@ -1113,7 +1189,7 @@ async function codebook(ui, data) {
 // ── Start ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const STYLE = `
-:host { display: block; position: relative; max-width: 60rem; margin-bottom: 1.2rem; line-height: 1.4; }
+:host { display: block; position: relative; max-width: 60rem; padding: 5px; margin-bottom: 1.2rem; line-height: 1.4; }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
 h4 { margin: 0 0 .3rem; font-size: 1em; font-weight: 600; }
@@ -1150,8 +1226,8 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
   border-radius: 4px; background: var(--paper); border: 1px solid var(--line); }
 .aside { display: flex; flex-wrap: wrap; gap: .8rem; align-content: start; margin-top: .6rem; }
 .single .aside { margin-top: 0; }
-.aside .decoded { flex: 2 1 6rem; max-width: 12rem; }
-.aside .closest { flex: 1 1 4rem; max-width: 6rem; }
+.aside .decoded { flex: 2 1 6rem; max-width: 12.5rem; }
+.aside .closest { flex: 1 1 5rem; max-width: 7rem; }
 .strip, .row { display: flex; gap: 3px; margin-top: .3rem; }
 .strip > *, .row > * { flex: 1 1 0; min-width: 0; }
 .row figcaption { text-align: center; }
@@ -1163,6 +1239,7 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .pair { display: flex; gap: .6rem; }
 .pair > * { flex: 1 1 0; min-width: 0; max-width: 10rem; }
 .bars { width: 100%; height: 3.5rem; }
+.score { margin-top: .6rem; }
 .control { display: inline-flex; align-items: center; gap: .4rem; }
 .sliders { display: grid; gap: .15rem; }
 .slider { display: grid; grid-template-columns: 3.2rem minmax(0, 1fr) 3rem 5.5rem; align-items: center; gap: .6rem; font-size: .85rem; }
@@ -1230,16 +1307,19 @@ class AelibExplorer extends HTMLElement {
 }
 if (!customElements.get("aelib-explorer")) customElements.define("aelib-explorer", AelibExplorer);
 
+// Python's numbers have more bits than the page's: what differs only there is not sent back.
+const same = (a, b) => a.length === b.length && a.every((v, i) => Math.fround(v) === Math.fround(b[i]));
+
 // In a live kernel: the front end of an anywidget, with its position as the trait z.
 async function render({ model, el: place }) {
   const host = el("div");
   place.append(host);
   const view = await start(host, model.get("data"), ({ z }) => {
-    if (String(z) === String(model.get("z"))) return;
+    if (same(z, model.get("z"))) return;
     model.set("z", Array.from(z));
     model.save_changes();
   });
-  const follow = () => { if (String(view.z) !== String(model.get("z"))) view.z = model.get("z"); };
+  const follow = () => { if (!same(view.z, model.get("z"))) view.z = model.get("z"); };
   if (Object.getOwnPropertyDescriptor(view, "z").set) {
     follow();
     model.on("change:z", follow);

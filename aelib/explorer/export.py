@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,6 +29,11 @@ class Net:
     bits: int  # of a weight
     bytes: int  # as text in the page: deflated, base64, JSON
     error: float  # the largest difference to PyTorch, over all pixels of CHECKS random inputs
+    steps: Sequence[Step] = field(repr=False)  # as the page runs them, with rounded weights
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The page's answer (B, pixels) to codes, or to images where the page encodes too."""
+        return run(self.steps, x)
 
 
 def export_decoder(
@@ -76,6 +81,12 @@ def export_autoencoder(
     return _fit(name, [*up, *down], len(up), shape, lambda x: decode(encode(x)), images, bound, limit)
 
 
+def error_percentiles(net: Net, x: Tensor) -> Tensor:
+    """Percentiles 0, 1, …, 100 (101,) of the squared errors ``Σ (net(x) - x)²`` of images x (N, C, H, W)."""
+    errors = torch.cat([(net(part) - part.flatten(1)).square().sum(1) for part in x.cpu().split(CHECKS)])
+    return errors.quantile(torch.linspace(0, 1, 101))
+
+
 def _fit(
     name: str,
     steps: Sequence[Step],
@@ -108,7 +119,7 @@ def _fit(
             f"{limit / 1000:.0f} kB. Train a smaller one for the page, e.g. with one hidden layer of 400 units."
         )
     weights = sum(step.weight.numel() + step.bias.numel() for step in steps)
-    return Net(name, data, weights, max(r.bits for r in rounded), size, measured)
+    return Net(name, data, weights, max(r.bits for r in rounded), size, measured, [r.step for r in rounded])
 
 
 def frozen(model: nn.Module) -> nn.Module:

@@ -57,6 +57,8 @@ class Explorer:
     def widget(self) -> "ExplorerWidget":
         """The same explorer as an ipywidget, for a live kernel: ``widget.z`` is read and set from Python.
 
+        Where widgets are not shown, show the explorer itself: it needs nothing but a browser.
+
         Raises:
             ImportError: anywidget is not installed.
             ValueError: a film, which has no code to set.
@@ -64,10 +66,10 @@ class Explorer:
         if not self.z:
             raise ValueError(f"A widget has a code z to read and set; the {self.view} has none: show it as it is.")
         try:
-            from aelib.explorer.widget import live
+            from aelib.explorer.widget import ExplorerWidget
         except ImportError as error:
             raise ImportError("A live explorer needs anywidget: pip install 'aelib[widget]'.") from error
-        return live({"view": self.view, **self.data}, self.z)
+        return ExplorerWidget(self)
 
 
 @cache

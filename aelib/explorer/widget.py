@@ -1,13 +1,12 @@
 """The explorer in a live kernel: an ipywidget made by anywidget, whose front end is the page's own script."""
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import anywidget
 import traitlets
 
-from aelib.explorer.page import SCRIPT
+from aelib.explorer.page import SCRIPT, Explorer
 
 
 class ExplorerWidget(anywidget.AnyWidget):
@@ -16,7 +15,8 @@ class ExplorerWidget(anywidget.AnyWidget):
     ``widget.z`` is a list of numbers, a code of the first model: reading it says where the reader is, setting it moves
     the explorer; ``widget.observe(f, "z")`` calls f at every move. In the view ``"draw"`` it is the code of the
     drawing, and only read. ``value`` is another name of it, so that
-    ``ipywidgets.interactive_output(f, {"z": widget})`` works.
+    ``ipywidgets.interactive_output(f, {"z": widget})`` works. On Colab, which shows third-party widgets only when it is
+    told to, anywidget tells it.
     """
 
     _esm = SCRIPT
@@ -24,9 +24,22 @@ class ExplorerWidget(anywidget.AnyWidget):
     z = traitlets.List(traitlets.Float()).tag(sync=True)
     value = traitlets.List(traitlets.Float())
 
-    def __init__(self, data: dict[str, Any], z: Sequence[float]) -> None:
-        super().__init__(data=data, z=list(z), value=list(z))
+    def __init__(self, explorer: Explorer) -> None:
+        self._explorer = explorer
+        z = list(explorer.z)
+        super().__init__(data={"view": explorer.view, **explorer.data}, z=z, value=z)
         self._same = traitlets.link((self, "z"), (self, "value"))
+
+    def __repr__(self) -> str:
+        return f"{self._explorer!r}, at z = {self.z}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The widget, and beside it the page for a front end that shows no widgets, or shows a saved notebook."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None or "google.colab" in sys.modules:  # which might prefer the page
+            return bundle
+        data, metadata = bundle
+        return {**data, "text/html": self._explorer._repr_html_()}, metadata
 
     @traitlets.validate("z", "value")
     def _as_long_as_before(self, proposal: Any) -> list[float]:
@@ -34,10 +47,3 @@ class ExplorerWidget(anywidget.AnyWidget):
         if length and len(proposal["value"]) != length:
             raise traitlets.TraitError(f"z has {length} numbers; it was given {len(proposal['value'])}.")
         return [float(v) for v in proposal["value"]]
-
-
-def live(data: dict[str, Any], z: Sequence[float]) -> ExplorerWidget:
-    """An :class:`ExplorerWidget`. Colab shows third-party widgets only when it is told to; it is told here."""
-    if "google.colab" in sys.modules:
-        sys.modules["google.colab"].output.enable_custom_widget_manager()
-    return ExplorerWidget(data, z)

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
@@ -64,6 +65,7 @@ def bands(
         axis.plot(xs, ys.mean(0), color=color, label=label, marker=".")
         axis.fill_between(xs, ys.amin(0), ys.amax(0), color=color, alpha=0.2, linewidth=0)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log_y else "linear")
+    _whole(axis, [x for several in runs.values() for x in several[0][0]])
     axis.legend()
     return finish(figure)
 
@@ -85,8 +87,16 @@ def lines(
         axis.set_xscale("log")
         axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
         axis.xaxis.minorticks_off()
+    else:
+        _whole(axis, [x for xs, _ in curves.values() for x in xs])
     axis.legend()
     return finish(figure)
+
+
+def _whole(axis: Axes, values: Sequence[float]) -> None:
+    """Epochs, layers and other things that are counted get no ticks between them."""
+    if all(float(value).is_integer() for value in values) and max(values) - min(values) > 1:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def histogram(
