@@ -149,7 +149,7 @@ def fine_tuned(model, rate, seed, **options):
 
 
 # %%
-RATES = profile(smoke=(1e-3,), cpu=(5e-4, 1e-3, 2e-3), gpu=(5e-4, 1e-3, 2e-3))
+RATES = profile(smoke=(1e-3,), cpu=(1e-3, 2e-3, 4e-3, 8e-3), gpu=(1e-3, 2e-3, 4e-3, 8e-3))
 
 
 def validated(strength):
@@ -165,7 +165,7 @@ def validated(strength):
     return recorded(f"08-validation-{strength:g}", nn.Module(), run, weights=False).attrs["errors"]
 
 
-STRENGTHS = profile(smoke=(0.1,), cpu=(0.1, 0.3, 1.0), gpu=(0.1, 0.3, 1.0))
+STRENGTHS = profile(smoke=(0.1,), cpu=(0.3, 1.0, 3.0, 10.0), gpu=(0.3, 1.0, 3.0, 10.0))
 found = {(s, rate): error for s in STRENGTHS for rate, error in zip(RATES, validated(s), strict=True)}
 strength, rate = min(found, key=found.get)
 print("held-out error, %:", {key: round(error, 2) for key, error in found.items()}, "chosen:", (strength, rate))
@@ -362,27 +362,9 @@ print("squared error per image:", {s: round(float(e), 2) for s, e in errors.item
 # %% [markdown]
 # For the question of bits, below, each network with 49 real numbers is also measured with its code rounded to 9 bits a number.
 
-
-# %%
-class Rounded(nn.Module):
-    """An autoencoder whose code is rounded to 2^bits levels between the extremes of the training codes."""
-
-    def __init__(self, model, bits):
-        super().__init__()
-        z = codes(model, some)
-        self.model, self.last, self.low = model, 2**bits - 1, z.amin(0)
-        self.step = ((z.amax(0) - self.low) / self.last).clamp(min=1e-12)
-
-    def encode(self, x):
-        steps = ((self.model.encode(x) - self.low) / self.step).round().clamp(0, self.last)
-        return self.low + self.step * steps
-
-    def decode(self, z):
-        return self.model.decode(z)
-
-
 # %%
 from aelib.metrics import clustering, logistic_regression, psnr, ssim
+from aelib.metrics.rounding import Rounded
 
 some = data.train[: profile(smoke=200, cpu=10_000, gpu=60_000)]
 part = data.test[: profile(smoke=100, cpu=2000, gpu=10_000)]
@@ -394,7 +376,7 @@ def measured(model):
     z, z_test = codes(model, some).flatten(1), codes(model, data.test).flatten(1)
     groups = clustering(z_test, data.test.y)
     # The symbols of K = 512 have nine bits as they are.
-    nine = reconstructions(Rounded(model, 9), data.test) if z.shape[1] == PLACES else x_hat
+    nine = reconstructions(Rounded(model, some, 9), data.test) if z.shape[1] == PLACES else x_hat
     return {
         "error": per_pixel(x_hat, x_test), "error, 9 bits": per_pixel(nine, x_test), "PSNR": psnr(x_hat, x_test),
         "SSIM": ssim(x_hat[: len(part)], x_test[: len(part)]), "NMI": groups.nmi, "ARI": groups.ari,
@@ -484,7 +466,7 @@ pd.DataFrame(spread).T.assign(ratio=lambda t: t.worst / t.best).round(5)
 
 # %%
 bits = profile(smoke=(2, 9), cpu=tuple(range(2, 10)), gpu=tuple(range(2, 10)))
-rounded = {b: per_pixel(reconstructions(Rounded(models["Autoencoder"], b), data.test), x_test) for b in bits}
+rounded = {b: per_pixel(reconstructions(Rounded(models["Autoencoder"], some, b), data.test), x_test) for b in bits}
 
 # %% [markdown]
 # The VAE with four noises, the VQ-VAE and FSQ with four sizes of codebook, and the paper's first form of the VQ-VAE, whose codebook follows the gradient and never restarts:

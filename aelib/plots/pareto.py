@@ -81,7 +81,7 @@ def _name(axis: Axes, points: Mapping[str, Point], bold: Sequence[str]) -> None:
                 label, point, xytext=(dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=8,
                 fontweight="bold" if label in bold else "normal",
             )  # fmt: skip
-            box = text.get_window_extent()
+            box = text.get_window_extent().padded(3)  # labels that touch read as one
             text.remove()
             hidden = sum(_area(Bbox.intersection(box, other)) for other in taken)
             outside = _area(box) - _area(Bbox.intersection(box, frame))
