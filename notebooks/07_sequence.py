@@ -199,7 +199,7 @@ def curve(history, width=10):
 
 threshold = profile(smoke=0.01, cpu=0.9, gpu=0.9)
 needed = {key: steps_to(curve(history), threshold) for key, (_, history) in runs.items()}
-pd.Series(needed).unstack().round(0).rename_axis(index="source", columns="seed")
+pd.Series(needed).unstack().map("{:.0f}".format).rename_axis(index="source", columns="seed")
 
 # %% mystnb={"figure": {"caption": "Fraction of right words in each batch during training, every run one line: three read the source backwards, three in order. The gray line is the threshold at which steps are counted.", "name": "fig-07-reversal"}, "image": {"alt": "Rising curves in two colors over the steps of training, with a horizontal line at nine tenths."}}
 figure, axis = plt.subplots(figsize=(6.2, 3.6))

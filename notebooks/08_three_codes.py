@@ -720,7 +720,7 @@ for name, model in {"before": models["Contractive"], "after": cheat}.items():
     found[name] = terms | {"relative": RelativeContractive().penalty(out).item()}
 assert abs(found["before"]["‖J‖²"] / found["after"]["‖J‖²"] - 1e4) < 1
 assert abs(found["before"]["relative"] / found["after"]["relative"] - 1) < 1e-3
-pd.DataFrame(found).T
+pd.DataFrame(found).T.round(4)
 
 # %% [markdown]
 # The VQ-VAE breaks at its start: if the codebook begins far from the encoder's answers, all choose the same few codes, and no gradient says which other would have been better. The straight-through runs above, with 8 % of 512 vectors in use, are instances.

@@ -444,7 +444,8 @@ assert profile.name == "smoke" or abs(error / values("Autoencoder", "error")[0] 
 
 # %%
 def shown(name, key, digits):
-    spread = f" ± {stdev(values(name, key)):.{digits}f}" if len(SEEDS[name]) > 1 else ""
+    seeded = len(SEEDS[name]) > 1 and key != "parameters"
+    spread = f" ± {stdev(values(name, key)):.{digits}f}" if seeded else ""
     return f"{mean(name, key):,.{digits}f}{spread}"
 
 
