@@ -13,6 +13,8 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aelib.nets import at_hand
+
 
 class Chosen(NamedTuple):
     """What a quantizer makes of a grid of vectors."""
@@ -29,7 +31,9 @@ def straight_through(z: Tensor, e: Tensor) -> Tensor:
 
 def code_counts(indices: Tensor, codes: int) -> Tensor:
     """How often each of *codes* symbols occurs in a tensor of indices; shape (codes,), float32."""
-    return torch.bincount(indices.flatten(), minlength=codes).float()
+    flat = indices.flatten()
+    # torch.bincount would wait for the GPU, to learn how long its answer is.
+    return torch.zeros(codes, device=flat.device).index_add_(0, flat, torch.ones_like(flat, dtype=torch.float32))
 
 
 def perplexity(counts: Tensor) -> Tensor:
@@ -42,6 +46,11 @@ def perplexity(counts: Tensor) -> Tensor:
     """
     if counts.numel() == 0 or not counts.sum() > 0:
         raise ValueError("The perplexity of no symbols is undefined: count one or more.")
+    return batch_perplexity(counts)
+
+
+def batch_perplexity(counts: Tensor) -> Tensor:
+    """:func:`perplexity` without the look at the counts, which would make a training step wait for the GPU."""
     return torch.special.entr(counts / counts.sum()).sum().exp()
 
 
@@ -133,15 +142,16 @@ class VectorQuantizer(Quantizer):
         counts = _over_processes(code_counts(indices, len(self.share)))
         self.share.lerp_(counts / counts.sum(), 1 - self.decay)
         dead = self.share < self.restart / len(self.share)
-        if self.restart > 0 and dead.any():
-            new = z[torch.randint(len(z), (len(self.share),), device=z.device)].contiguous()
-            if dist.is_available() and dist.is_initialized():
-                dist.broadcast(new, src=0)
-            self._replace(dead, new)
-            self.share[dead] = 1 / len(self.share)
+        if self.restart == 0 or (at_hand(dead) and not dead.any()):
+            return
+        new = z[torch.randint(len(z), (len(self.share),), device=z.device)].contiguous()
+        if dist.is_available() and dist.is_initialized():
+            dist.broadcast(new, src=0)
+        self._replace(dead, new)
+        self.share.masked_fill_(dead, 1 / len(self.share))
 
     def _replace(self, dead: Tensor, new: Tensor) -> None:  # (K,) bool, (K, dim)
-        self.vectors[dead] = new[dead]
+        self.vectors.copy_(torch.where(dead[:, None], new, self.vectors))
 
 
 class EMAQuantizer(VectorQuantizer):
@@ -182,7 +192,8 @@ class EMAQuantizer(VectorQuantizer):
 
     def _replace(self, dead: Tensor, new: Tensor) -> None:
         super()._replace(dead, new)
-        self.sizes[dead], self.sums[dead] = 1.0, new[dead]
+        self.sizes.masked_fill_(dead, 1.0)
+        self.sums.copy_(torch.where(dead[:, None], new, self.sums))
 
 
 class FSQ(Quantizer):

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
 from aelib.likelihoods import squared_error
-from aelib.models.quantizers import Quantizer, code_counts, perplexity
+from aelib.models.quantizers import Quantizer, batch_perplexity, code_counts
 from aelib.nets import check_images
 
 
@@ -33,7 +34,7 @@ class VQOutput(NamedTuple):
     @property
     def perplexity(self) -> Tensor:
         """Of the batch's indices: how many codes would be in use if all were used equally often."""
-        return perplexity(code_counts(self.indices, self.codes))
+        return batch_perplexity(code_counts(self.indices, self.codes))
 
     @property
     def usage(self) -> Tensor:
@@ -115,7 +116,8 @@ class VQVAE(nn.Module):
     def forward(self, x: Tensor) -> VQOutput:
         """Encode, quantize and decode a batch of images (B, C, H, W). In training mode the codebook may change."""
         z = self.grid(x)
-        passed, e, indices = self.quantizer(z)
+        with torch.autocast(z.device.type, enabled=False):  # bfloat16 would often find another vector the nearest
+            passed, e, indices = self.quantizer(z.to(self.codebook.dtype))
         return VQOutput(self.decoder(passed), z, e, indices, len(self.codebook))
 
 
