@@ -52,6 +52,6 @@ def compiled(
     # torch.compile keeps its graphs, eight at most, by the function's code. With code of its own each phase of each
     # call of fit has its own eight, and they are freed with it.
     own = FunctionType(terms.__code__.replace(), terms.__globals__, terms.__name__, None, terms.__closure__)
-    if backend is True:
-        return torch.compile(own, mode="reduce-overhead" if device.type == "cuda" else None)
-    return torch.compile(own, backend=backend)
+    if isinstance(backend, str):
+        return torch.compile(own, backend=backend)
+    return torch.compile(own, mode="reduce-overhead" if device.type == "cuda" else None)

@@ -110,7 +110,11 @@ def numbers(factors: Tensor) -> Tensor:  # (..., 5) -> (...)
 
 
 def _factors(index: Tensor) -> Tensor:  # (N,) -> (N, 5)
-    return torch.stack(torch.unravel_index(index, tuple(FACTORS.values())), dim=1)
+    found = []
+    for size in reversed(FACTORS.values()):  # torch.unravel_index would send the sizes to the GPU
+        found.append(index % size)
+        index = index // size
+    return torch.stack(found[::-1], dim=1)
 
 
 def render(factors: Tensor) -> Tensor:  # (B, 5) -> (B, 1, 64, 64)
@@ -135,10 +139,8 @@ def render(factors: Tensor) -> Tensor:  # (B, 5) -> (B, 1, 64, 64)
     cos, sin = angle.cos()[:, None], angle.sin()[:, None]
     u = (cos * dx)[:, None, :] - (sin * dy)[:, :, None]  # (B, window, window), along the shape's own axes
     v = (sin * dx)[:, None, :] + (cos * dy)[:, :, None]
-    inside = torch.empty_like(u, dtype=torch.bool)
-    for kind, test in enumerate((_in_square, _in_ellipse, _in_heart)):
-        mine = shape == kind
-        inside[mine] = test(u[mine], v[mine])
+    kind = shape[:, None, None]  # all three are drawn: to pick each image's own would be to wait for the GPU
+    inside = torch.where(kind == 0, _in_square(u, v), torch.where(kind == 1, _in_ellipse(u, v), _in_heart(u, v)))
     columns, rows = (corner[:, :, None] + side).unbind(1)
     place = rows[:, :, None] * SIZE + columns[:, None, :]
     canvas = torch.zeros(len(factors), SIZE * SIZE, device=factors.device)

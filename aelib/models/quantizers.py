@@ -31,9 +31,8 @@ def straight_through(z: Tensor, e: Tensor) -> Tensor:
 
 def code_counts(indices: Tensor, codes: int) -> Tensor:
     """How often each of *codes* symbols occurs in a tensor of indices; shape (codes,), float32."""
-    flat = indices.flatten()
-    # torch.bincount would wait for the GPU, to learn how long its answer is.
-    return torch.zeros(codes, device=flat.device).index_add_(0, flat, torch.ones_like(flat, dtype=torch.float32))
+    ones = torch.ones(indices.numel(), device=indices.device)  # torch.bincount would wait for the GPU
+    return torch.zeros(codes, device=indices.device).index_add_(0, indices.flatten(), ones)
 
 
 def perplexity(counts: Tensor) -> Tensor:
@@ -42,15 +41,10 @@ def perplexity(counts: Tensor) -> Tensor:
     *K* if all codes are used equally often, 1 if one is used alone.
 
     Raises:
-        ValueError: nothing was counted.
+        ValueError: nothing was counted (on a GPU, where a look would cost a wait, the answer is NaN).
     """
-    if counts.numel() == 0 or not counts.sum() > 0:
+    if counts.numel() == 0 or (at_hand(counts) and not counts.sum() > 0):
         raise ValueError("The perplexity of no symbols is undefined: count one or more.")
-    return batch_perplexity(counts)
-
-
-def batch_perplexity(counts: Tensor) -> Tensor:
-    """:func:`perplexity` without the look at the counts, which would make a training step wait for the GPU."""
     return torch.special.entr(counts / counts.sum()).sum().exp()
 
 
@@ -105,10 +99,7 @@ class VectorQuantizer(Quantizer):
     def __init__(self, codes: int, dim: int, restart: float = 0.0, decay: float = 0.99) -> None:
         super().__init__()
         if codes < 2 or dim < 1 or not 0 < decay < 1:
-            raise ValueError(
-                f"A codebook has 2 or more codes of 1 or more dimensions and a decay between 0 and 1; "
-                f"it got {codes}, {dim} and {decay}."
-            )
+            raise ValueError(f"A codebook has codes ≥ 2, dim ≥ 1 and 0 < decay < 1; it got {codes}, {dim} and {decay}.")
         self.dim, self.restart, self.decay = dim, restart, decay
         self._start(torch.empty(codes, dim).uniform_(-1 / codes, 1 / codes))
         self.share: Tensor  # (K,), running mean of the codes' frequencies

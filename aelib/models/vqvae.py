@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from aelib.data import Batch
 from aelib.likelihoods import squared_error
-from aelib.models.quantizers import Quantizer, batch_perplexity, code_counts
+from aelib.models.quantizers import Quantizer, code_counts, perplexity
 from aelib.nets import check_images
 
 
@@ -34,7 +34,7 @@ class VQOutput(NamedTuple):
     @property
     def perplexity(self) -> Tensor:
         """Of the batch's indices: how many codes would be in use if all were used equally often."""
-        return batch_perplexity(code_counts(self.indices, self.codes))
+        return perplexity(code_counts(self.indices, self.codes))
 
     @property
     def usage(self) -> Tensor:
