@@ -1,10 +1,13 @@
 """Compiled phases: the history and the weights of a run without, one graph a phase, and clear errors."""
 
+from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 import pandas as pd
 import pytest
 import torch
+import torch._inductor.config
 from safetensors.torch import load_file
 from torch import nn
 from torch._dynamo.utils import counters
@@ -14,6 +17,7 @@ from aelib.compiling import check_compile
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.quantizers import EMAQuantizer
 from aelib.models.vqvae import Quantized, small_vqvae
+from aelib.optimizers import sgd
 from aelib.phases import Modules
 from aelib.training import Phase, fit
 from conftest import blobs
@@ -22,15 +26,18 @@ CPU = torch.device("cpu")
 # Follows a program as compile=True does, and then runs PyTorch's own kernels: the same bits, and no C++ compiler.
 TRACED = "aot_eager"
 needs_a_compiler = pytest.mark.skipif(
-    not any(map(__import__("shutil").which, ("g++", "clang++", "c++"))), reason="needs a C++ compiler such as g++"
+    not any(map(which, ("g++", "clang++", "c++"))), reason="needs a C++ compiler such as g++"
 )
+# The compiler's own generator draws other noise, and leaves out what nothing depends on.
+SAME_NOISE = torch._inductor.config.patch(fallback_random=True)
+OFTEN = {"00 dense, squared error", "04 VAE", "06 labels", "07 words", "08 codebook by averages"}
 SENTENCES = {"07 words", "07 sentiment"}
 
 
 def run(training: Training, **options: object) -> tuple[Modules, pd.DataFrame]:
     torch.manual_seed(0)
     modules = training.make()
-    fixed = dict(epochs=2, batch_size=8, validation=3)  # 17 or 57 are left: the last batch is short
+    fixed = dict(epochs=2, batch_size=6, validation=3)  # 17 or 57 are left: the last batch is short
     return modules, fit(modules, training.phases, training.data(), **fixed | options)
 
 
@@ -39,12 +46,13 @@ def weights(modules: Modules) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.parametrize("name", [n if n in OFTEN else pytest.param(n, marks=pytest.mark.long) for n in TRAININGS])
 def test_a_phase_is_one_graph_that_computes_the_same(name: str) -> None:
     """Nothing in a step makes the compiler give up; the short last batch and the validation ask for no other graph."""
     modules, history = run(TRAININGS[name])
     counters.clear()
-    others, compiled = run(TRAININGS[name], compile=TRACED)
+    with SAME_NOISE:
+        others, compiled = run(TRAININGS[name], compile=TRACED)
     if name not in SENTENCES:  # of every length: several graphs, with Python between them
         assert not counters["graph_break"]
         assert counters["stats"]["unique_graphs"] == len(TRAININGS[name].phases)
@@ -79,45 +87,40 @@ def test_a_compiled_run_is_resumed_and_repeated_with_the_same_bits(tmp_path: Pat
 
 
 def test_a_loss_that_is_not_finite_is_named_and_the_last_good_state_kept(small, tmp_path: Path) -> None:
-    ae, state = Autoencoder((64, 5), nn.ReLU, (1, 8, 8)), tmp_path / "state"
-
-    def spoil(end) -> None:
-        if end.epoch == 1:
-            good.update({f"module/ae/{k}": v.clone() for k, v in ae.state_dict().items()})
-        spoiled.append(end.epoch)
-
     class Spoiled(SquaredError):
         def __call__(self, nets, batch):
             terms = super().__call__(nets, batch)
             return terms | {"loss": terms["loss"] * nets["weight"].factor}
 
-    good: dict[str, torch.Tensor] = {}
-    spoiled: list[int] = []
-    weight = nn.Module()
-    weight.register_buffer("factor", torch.ones(()))
-
-    def break_it(end) -> None:
+    def spoil(end) -> None:
         if end.epoch == 2:
+            good.update({f"module/ae/{k}": v.clone() for k, v in ae.state_dict().items()})
             weight.factor.fill_(float("nan"))
 
-    phase = Phase(Spoiled(), updates=("ae",), name="spoiled")
+    ae, weight, state = Autoencoder((64, 5), nn.ReLU, (1, 8, 8)), nn.Module(), tmp_path / "state"
+    weight.register_buffer("factor", torch.ones(()))
+    good: dict[str, torch.Tensor] = {}
+    phase, options = Phase(Spoiled(), updates=("ae",), name="spoiled"), dict(epochs=3, batch_size=24, compile=TRACED)
     with pytest.raises(FloatingPointError, match=r"'spoiled': the term 'loss' became nan in epoch 3, batch 1 of 5"):
-        fit({"ae": ae, "weight": weight}, phase, small, epochs=3, batch_size=24, state_file=state, compile=TRACED,
-            callbacks=[break_it])  # fmt: skip
-    assert all(v.isfinite().all() for k, v in load_file(state).items() if k.startswith("module/ae/"))
+        fit({"ae": ae, "weight": weight}, phase, small, state_file=state, callbacks=[spoil], **options)
+    kept = load_file(state)
+    assert all(torch.equal(kept[name], value) for name, value in good.items())
+    assert good
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_a_compiler
 @pytest.mark.parametrize(
     "name", ["01 dense, cross-entropy", "04 VAE, gray pixels", "08 codebook by averages", "06 labels"]
 )
-def test_compiled_kernels_agree_with_pytorchs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch._inductor.config.fallback_random", True)  # or the noise would be other noise
-    modules, history = run(TRAININGS[name], epochs=1)
-    others, compiled = run(TRAININGS[name], epochs=1, compile=True)
-    pd.testing.assert_frame_equal(compiled, history, rtol=1e-3)
-    torch.testing.assert_close(weights(others), weights(modules), rtol=1e-2, atol=1e-3)
+def test_compiled_kernels_agree_with_pytorchs(name: str) -> None:
+    phases = tuple(replace(phase, optimizer=sgd(1e-3)) for phase in TRAININGS[name].phases)  # Adam enlarges rounding
+    training = replace(TRAININGS[name], phases=phases)
+    modules, history = run(training, epochs=1)
+    with SAME_NOISE:
+        others, compiled = run(training, epochs=1, compile=True)
+    pd.testing.assert_frame_equal(compiled, history, rtol=1e-4)
+    torch.testing.assert_close(weights(others), weights(modules), rtol=1e-3, atol=1e-5)
 
 
 def test_a_compiled_codebook_revives_its_dead_codes() -> None:
