@@ -99,7 +99,7 @@ class VectorQuantizer(Quantizer):
     def __init__(self, codes: int, dim: int, restart: float = 0.0, decay: float = 0.99) -> None:
         super().__init__()
         if codes < 2 or dim < 1 or not 0 < decay < 1:
-            raise ValueError(f"A codebook has 2 or more codes, dim ≥ 1, 0 < decay < 1; it got {codes}, {dim} and {decay}.")
+            raise ValueError(f"A codebook has 2 or more codes, dim ≥ 1, 0 < decay < 1, not {codes}, {dim}, {decay}.")
         self.dim, self.restart, self.decay = dim, restart, decay
         self._start(torch.empty(codes, dim).uniform_(-1 / codes, 1 / codes))
         self.share: Tensor  # (K,), running mean of the codes' frequencies
