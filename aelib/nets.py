@@ -28,6 +28,11 @@ def mlp(widths: Sequence[int], activation: Callable[[], nn.Module], *, last: boo
     return nn.Sequential(*(layers if last else layers[:-1]))
 
 
+def at_hand(x: Tensor) -> bool:
+    """Whether a look at the values of *x* is free: a step on a GPU would wait for them, a compiled one has none yet."""
+    return x.is_cpu and not torch.compiler.is_compiling()
+
+
 def check_images(x: Tensor, shape: tuple[int, ...], model: nn.Module) -> None:
     """Raise a ValueError unless *x* is a floating-point batch of images of the shape that *model* was built for."""
     if not isinstance(x, Tensor) or tuple(x.shape[1:]) != tuple(shape) or x.ndim != len(shape) + 1:

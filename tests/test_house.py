@@ -15,7 +15,7 @@ from aelib import provenance
 PACKAGE = Path(aelib.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 BELOW = {"data", "explorer", "nets", "likelihoods", "optimizers", "plots", "profiles", "provenance"}
-TRAINING = {"phases", "processes", "state", "tracking", "training"}
+TRAINING = {"compiling", "phases", "precision", "processes", "state", "steps", "tracking", "training"}
 RESULTS = {"claims", "runs", "model_card", "sharing", "export", "protocol"}
 ABOVE = {"models", "metrics"} | TRAINING | RESULTS
 

@@ -61,9 +61,12 @@ class Sprites:
         """The images at a slice, or at the positions in a list or an int64 tensor."""
         if isinstance(index, int):
             raise TypeError(f"Parts of Sprites are Sprites: write [[{index}]] for one image, got [{index}].")
+        return Sprites(self._numbers(index))
+
+    def _numbers(self, index: Index) -> Tensor:
         if not isinstance(index, slice):
             index = torch.as_tensor(index, dtype=torch.int64, device=self.index.device)
-        return Sprites(self.index[index])
+        return self.index[index]
 
     def to(self, device: torch.device | str) -> "Sprites":
         """The same images, to be drawn on another device."""
@@ -81,8 +84,8 @@ class Sprites:
 
     def batch(self, index: Index | None = None) -> Batch:
         """The images at `index` (all by default), float32 of 0 and 1, with the shape (0 to 2) as label."""
-        chosen = self if index is None else self[index]
-        factors = chosen.factors()
+        # Not through Sprites, which looks at the numbers: a training step on a GPU would wait for that.
+        factors = _factors(self.index if index is None else self._numbers(index))
         return Batch(render(factors), factors[:, 0])
 
     def images(self) -> Tensor:
@@ -91,7 +94,7 @@ class Sprites:
 
     def factors(self) -> Tensor:  # (N, 5)
         """The factors of the images: which value each takes, int64, counted from 0."""
-        return torch.stack(torch.unravel_index(self.index, tuple(FACTORS.values())), dim=1)
+        return _factors(self.index)
 
 
 def numbers(factors: Tensor) -> Tensor:  # (..., 5) -> (...)
@@ -104,6 +107,14 @@ def numbers(factors: Tensor) -> Tensor:  # (..., 5) -> (...)
         raise ValueError(f"Factors are (..., 5), each from 0 to below {tuple(FACTORS.values())}; got {factors}.")
     strides = torch.tensor([*sizes.flip(0).cumprod(0).flip(0)[1:].tolist(), 1], device=factors.device)
     return (factors * strides).sum(-1)
+
+
+def _factors(index: Tensor) -> Tensor:  # (N,) -> (N, 5)
+    found = []
+    for size in reversed(FACTORS.values()):  # torch.unravel_index would send the sizes to the GPU
+        found.append(index % size)
+        index = index // size
+    return torch.stack(found[::-1], dim=1)
 
 
 def render(factors: Tensor) -> Tensor:  # (B, 5) -> (B, 1, 64, 64)
@@ -128,10 +139,8 @@ def render(factors: Tensor) -> Tensor:  # (B, 5) -> (B, 1, 64, 64)
     cos, sin = angle.cos()[:, None], angle.sin()[:, None]
     u = (cos * dx)[:, None, :] - (sin * dy)[:, :, None]  # (B, window, window), along the shape's own axes
     v = (sin * dx)[:, None, :] + (cos * dy)[:, :, None]
-    inside = torch.empty_like(u, dtype=torch.bool)
-    for kind, test in enumerate((_in_square, _in_ellipse, _in_heart)):
-        mine = shape == kind
-        inside[mine] = test(u[mine], v[mine])
+    kind = shape[:, None, None]  # all three are drawn: to pick each image's own would be to wait for the GPU
+    inside = torch.where(kind == 0, _in_square(u, v), torch.where(kind == 1, _in_ellipse(u, v), _in_heart(u, v)))
     columns, rows = (corner[:, :, None] + side).unbind(1)
     place = rows[:, :, None] * SIZE + columns[:, None, :]
     canvas = torch.zeros(len(factors), SIZE * SIZE, device=factors.device)

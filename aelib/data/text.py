@@ -153,10 +153,13 @@ class TextSet:
         """The sentences at a slice, or at the positions in a list or an int64 tensor."""
         if isinstance(index, int):
             raise TypeError(f"A TextSet's parts are TextSets: write [[{index}]] for one sentence, got [{index}].")
+        return TextSet(*self._rows(index))
+
+    def _rows(self, index: Index) -> tuple[Tensor, Tensor | None]:
         if not isinstance(index, slice):
             index = torch.as_tensor(index, device=self.x.device)
             index = index if len(index) else index.long()  # an empty list makes a float tensor
-        return TextSet(self.x[index], None if self.y is None else self.y[index])
+        return self.x[index], None if self.y is None else self.y[index]
 
     def to(self, device: torch.device | str) -> "TextSet":
         """The same set on another device."""
@@ -164,9 +167,9 @@ class TextSet:
 
     def batch(self, index: Index | None = None) -> Batch:
         """The sentences at `index` (all by default), as wide as the longest of them, with their labels."""
-        chosen = self if index is None else self[index]
-        width = int(chosen.lengths.max()) if len(chosen) else 0
-        return Batch(chosen.x[:, :width], chosen.y)
+        x, y = (self.x, self.y) if index is None else self._rows(index)
+        width = int((x != PAD).sum(1).max()) if len(x) else 0
+        return Batch(x[:, :width], y)
 
     def padding(self, batch_size: int, seed: int = 0) -> float:
         """The fraction of padding in random batches: work done for nothing."""

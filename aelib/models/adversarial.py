@@ -7,7 +7,7 @@ each batch: :class:`ReconstructionLoss` updates encoder and decoder, :class:`Dis
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -215,6 +215,10 @@ class ClassificationLoss:
     labeled: ImageSet
     classes: int = 10
     size: int = 100
+
+    def to(self, device: torch.device) -> "ClassificationLoss":
+        """The same with its images on another device."""
+        return replace(self, labeled=self.labeled.to(device))
 
     def __call__(self, nets: Nets, batch: Batch) -> dict[str, Tensor]:
         chosen = self.labeled.to(batch.x.device)

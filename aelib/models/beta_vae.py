@@ -86,7 +86,7 @@ def aggregate_densities(z: Tensor, mu: Tensor, logvar: Tensor, examples: int) ->
         )
     batch = len(z)
     terms = math.log(2 * math.pi) + logvar + (z[:, None] - mu).square() * (-logvar).exp()  # (B, B, latent)
-    weights = torch.full((batch, batch), math.log((examples - 1) / (examples * (batch - 1)))).to(z)
+    weights = z.new_full((batch, batch), math.log((examples - 1) / (examples * (batch - 1))))
     weights.fill_diagonal_(-math.log(examples))
     log_q = -0.5 * terms
     return AggregateDensities(

@@ -13,6 +13,8 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aelib.nets import at_hand
+
 
 class Chosen(NamedTuple):
     """What a quantizer makes of a grid of vectors."""
@@ -29,7 +31,8 @@ def straight_through(z: Tensor, e: Tensor) -> Tensor:
 
 def code_counts(indices: Tensor, codes: int) -> Tensor:
     """How often each of *codes* symbols occurs in a tensor of indices; shape (codes,), float32."""
-    return torch.bincount(indices.flatten(), minlength=codes).float()
+    ones = torch.ones(indices.numel(), device=indices.device)  # torch.bincount would wait for the GPU
+    return torch.zeros(codes, device=indices.device).index_add_(0, indices.flatten(), ones)
 
 
 def perplexity(counts: Tensor) -> Tensor:
@@ -38,9 +41,9 @@ def perplexity(counts: Tensor) -> Tensor:
     *K* if all codes are used equally often, 1 if one is used alone.
 
     Raises:
-        ValueError: nothing was counted.
+        ValueError: nothing was counted (on a GPU, where a look would cost a wait, the answer is NaN).
     """
-    if counts.numel() == 0 or not counts.sum() > 0:
+    if counts.numel() == 0 or (at_hand(counts) and not counts.sum() > 0):
         raise ValueError("The perplexity of no symbols is undefined: count one or more.")
     return torch.special.entr(counts / counts.sum()).sum().exp()
 
@@ -96,10 +99,7 @@ class VectorQuantizer(Quantizer):
     def __init__(self, codes: int, dim: int, restart: float = 0.0, decay: float = 0.99) -> None:
         super().__init__()
         if codes < 2 or dim < 1 or not 0 < decay < 1:
-            raise ValueError(
-                f"A codebook has 2 or more codes of 1 or more dimensions and a decay between 0 and 1; "
-                f"it got {codes}, {dim} and {decay}."
-            )
+            raise ValueError(f"A codebook has 2 or more codes, dim ≥ 1, 0 < decay < 1, not {codes}, {dim}, {decay}.")
         self.dim, self.restart, self.decay = dim, restart, decay
         self._start(torch.empty(codes, dim).uniform_(-1 / codes, 1 / codes))
         self.share: Tensor  # (K,), running mean of the codes' frequencies
@@ -135,15 +135,16 @@ class VectorQuantizer(Quantizer):
         counts = _over_processes(code_counts(indices, len(self.share)))
         self.share.lerp_(counts / counts.sum(), 1 - self.decay)
         dead = self.share < self.restart / len(self.share)
-        if self.restart > 0 and dead.any():
-            new = z[torch.randint(len(z), (len(self.share),), device=z.device)].contiguous()
-            if dist.is_available() and dist.is_initialized():
-                dist.broadcast(new, src=0)
-            self._replace(dead, new)
-            self.share[dead] = 1 / len(self.share)
+        if self.restart == 0 or (at_hand(dead) and not dead.any()):
+            return
+        new = z[torch.randint(len(z), (len(self.share),), device=z.device)].contiguous()
+        if dist.is_available() and dist.is_initialized():
+            dist.broadcast(new, src=0)
+        self._replace(dead, new)
+        self.share.masked_fill_(dead, 1 / len(self.share))
 
     def _replace(self, dead: Tensor, new: Tensor) -> None:  # (K,) bool, (K, dim)
-        self.vectors[dead] = new[dead]
+        self.vectors.copy_(torch.where(dead[:, None], new, self.vectors))
 
 
 class EMAQuantizer(VectorQuantizer):
@@ -184,7 +185,8 @@ class EMAQuantizer(VectorQuantizer):
 
     def _replace(self, dead: Tensor, new: Tensor) -> None:
         super()._replace(dead, new)
-        self.sizes[dead], self.sums[dead] = 1.0, new[dead]
+        self.sizes.masked_fill_(dead, 1.0)
+        self.sums.copy_(torch.where(dead[:, None], new, self.sums))
 
 
 class FSQ(Quantizer):

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from aelib.data import EOS, PAD, UNKNOWN, Batch, reversed_words, with_end
 from aelib.likelihoods import categorical_nll
 from aelib.models.decoding import beam_search, greedy
-from aelib.nets import remember
+from aelib.nets import at_hand, remember
 
 
 class SequenceReconstruction(NamedTuple):
@@ -152,7 +152,7 @@ class Seq2Seq(nn.Module):
         if x.dtype != torch.int64:
             raise TypeError(f"{type(self).__name__} expects word numbers, int64; it got {x.dtype}.")
         size = self.embedding.num_embeddings
-        if x.numel() and not 0 <= int(x.min()) <= int(x.max()) < size:
+        if x.numel() and at_hand(x) and not 0 <= int(x.min()) <= int(x.max()) < size:
             raise ValueError(
                 f"{type(self).__name__} has {size} words, numbered from 0; it got {int(x.min())} to {int(x.max())}. "
                 "Encode the sentences with the vocabulary that the model was made for."

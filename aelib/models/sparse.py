@@ -163,7 +163,7 @@ class Activity(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Count a batch of codes (B, units); returns the number of dead units, a scalar."""
         if self.training:
-            seen = torch.cat([(z != 0).sum(0), torch.tensor([len(z)], device=z.device)])
+            seen = torch.cat([(z != 0).sum(0), torch.full((1,), len(z), device=z.device)])
             if dist.is_available() and dist.is_initialized():
                 dist.all_reduce(seen)
             self.idle.add_(seen[-1]).masked_fill_(seen[:-1] > 0, 0)

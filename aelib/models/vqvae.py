@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
@@ -115,7 +116,8 @@ class VQVAE(nn.Module):
     def forward(self, x: Tensor) -> VQOutput:
         """Encode, quantize and decode a batch of images (B, C, H, W). In training mode the codebook may change."""
         z = self.grid(x)
-        passed, e, indices = self.quantizer(z)
+        with torch.autocast(z.device.type, enabled=False):  # bfloat16 would often find another vector the nearest
+            passed, e, indices = self.quantizer(z.to(self.codebook.dtype))
         return VQOutput(self.decoder(passed), z, e, indices, len(self.codebook))
 
 

@@ -54,7 +54,25 @@ class Benchmarks(SphinxDirective):
                 table(["Measure", "Median", "Range", "Target"], [list(row) for row in rows], ["benchmark"]),
                 nodes.paragraph("", "", nodes.literal(text=command), nodes.Text(how), classes=["stamp"]),
             ]
-        return result or [nodes.paragraph(text="No benchmark has been recorded yet.")]
+        return result + self.planned()
+
+    def planned(self) -> list[nodes.Node]:
+        """What has targets and no record yet, with the command that would make one."""
+        result: list[nodes.Node] = []
+        plans = json.loads((RESULTS.parent / "benchmarks" / "planned.json").read_text(encoding="utf-8"))
+        for name, plan in plans.items():
+            if (RESULTS / "benchmarks" / f"{name}.json").exists():
+                continue
+            rows: list[list[nodes.Node | str]] = [
+                [measure, "not yet run", "", target] for measure, target in plan["targets"].items()
+            ]
+            command = nodes.literal(text=plan["command"])
+            result += [
+                nodes.paragraph(text=plan["what"]),
+                table(["Measure", "Median", "Range", "Target"], rows, ["benchmark"]),
+                nodes.paragraph("", "", nodes.Text("Not yet run: "), command, nodes.Text("."), classes=["stamp"]),
+            ]
+        return result
 
 
 class DataFaults(SphinxDirective):
