@@ -184,7 +184,7 @@ def main() -> None:
         "Adam is not fused, and its quantizer multiplies by tables of zeros and ones; the rest is the network's own "
         "arithmetic, which both do alike. A bare loop over tensors in memory is the most that could be gained."
     )
-    keep("against_pythae", what, options.rounds, found)
+    keep("against_pythae", "Beside pythae", what, options.rounds, found)
 
 
 if __name__ == "__main__":

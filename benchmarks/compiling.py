@@ -7,8 +7,9 @@ ratio of the epochs' times and the seconds that the first epoch took longer.
 import argparse
 import statistics
 
+from loops import Recipe
+from recipes import BATCH, RECIPES
 from record import keep, measure
-from training_loop import BATCH, RECIPES, Recipe
 
 from aelib.data import ImageSet, mnist
 from aelib.optimizers import adam
@@ -37,7 +38,7 @@ def main() -> None:
         ratios = [c / p for c, p in zip(compiled[1:], plain[1:], strict=True)]
         measures[f"{label}: an epoch compiled over one without"] = measure(ratios, "×")
         measures[f"{label}: to compile"] = measure([compiled[0] - statistics.median(compiled[1:])], "s")
-    keep("compiling", WHAT, options.rounds, measures)
+    keep("compiling", "Compiling", WHAT, options.rounds, measures)
 
 
 if __name__ == "__main__":

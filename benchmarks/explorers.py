@@ -99,7 +99,7 @@ def main() -> None:
         next(browser, None)  # closes it
     for page, (weight, times) in pages.items():
         measures[f"{page}: first answer after ({weight:.1f} MB)"] = measure(times, "s")
-    keep("explorers", WHAT, options.rounds, measures)
+    keep("explorers", "Explorers in the page", WHAT, options.rounds, measures)
 
 
 WHAT = (

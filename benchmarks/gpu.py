@@ -109,7 +109,7 @@ def main() -> None:
             found[path.stem] = chapter(path)
         except subprocess.CalledProcessError:
             failed.append(path.stem)
-    keep("gpu", PLAN["what"], 1, measures(trained, found))
+    keep("gpu", PLAN["title"], PLAN["what"], 1, measures(trained, found))
     if failed:
         sys.exit(f"Not among them, for they failed: {', '.join(failed)}.")
 

@@ -19,9 +19,16 @@ def measure(values: Sequence[float], unit: str, target: str = "") -> dict[str, A
     }
 
 
-def keep(name: str, what: str, rounds: int, measures: dict[str, dict[str, Any]]) -> None:
+def keep(name: str, title: str, what: str, rounds: int, measures: dict[str, dict[str, Any]]) -> None:
     """Print the measures and write them to ``results/benchmarks/NAME.json``."""
     for label, found in measures.items():
         print("{label}: {median:.3g} {unit} ({least:.3g} to {most:.3g})".format(label=label, **found))
-    about = {"what": what, "hardware": hardware(), "date": today(), "commit": commit(), "rounds": rounds}
+    about = {
+        "title": title,
+        "what": what,
+        "hardware": hardware(),
+        "date": today(),
+        "commit": commit(),
+        "rounds": rounds,
+    }
     write_json(RESULTS / "benchmarks" / f"{name}.json", about | {"measures": measures})

@@ -104,8 +104,8 @@ def main() -> None:
     for k, name in zip((2, 4, 8), more, strict=True):
         ratios = [r[name].seconds / r["base"].seconds for r in rounds]
         measures[f"{name}: time"] = measure(ratios, "×", f"linear: {k} ×")
-    further = more["images × 8"].images - base.images
-    bytes_each = [(r["images × 8"].growth - r["base"].growth) / further for r in rounds]
+    further = more["images × 8"].images - more["images × 4"].images
+    bytes_each = [(r["images × 8"].growth - r["images × 4"].growth) / further for r in rounds]
     measures["memory for each further image"] = measure(bytes_each, "bytes", f"its pixels: {PIXELS} bytes")
     for name, work in wide.items():
         grown = work.multiplications() / base.multiplications()
@@ -114,7 +114,7 @@ def main() -> None:
     ratios = [r["2 processes"].seconds / r["alone"].seconds for r in rounds]
     measures["width × 4, 2 processes over 1, one thread each: time"] = measure(ratios, "×", "at best .5 ×")
     measures["an epoch of the smallest"] = measure([r["base"].seconds for r in rounds], "s")
-    keep("scaling", WHAT.format(images=base.images, width=base.width), options.rounds, measures)
+    keep("scaling", "Cost against size", WHAT.format(images=base.images, width=base.width), options.rounds, measures)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
   in a second of training, over those of the machine's own product of two square matrices, measured in the same round;
 - where the time goes, by PyTorch's profiler: products and convolutions, the optimizer, everything else;
 - ratios of the step's time with something changed to its time as `fit` takes it: the optimizer not fused, one thread
-  for two, the channels last in memory, the objective compiled (once compiled; the compilation's seconds stand beside).
+  for all, the channels last in memory. What `torch.compile` changes is measured by `compiling.py`.
 
 The step is the one of `fit`: batch taken from memory, objective, backward, fused Adam.
 """
@@ -15,14 +15,12 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from functools import partial
 
 import torch
-import torch.compiler.config
 from loops import Recipe
 from recipes import BATCH, RECIPES
 from record import keep, measure
-from torch import Tensor, nn
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -34,7 +32,6 @@ WHAT = (
     "changed (below 1: faster than what fit does)."
 )
 SIDE = 1536
-Loss = Callable[[Batch], Tensor]
 
 
 def peak(seconds: float = 0.5) -> float:
@@ -69,25 +66,18 @@ def operations(recipe: Recipe, batch: Batch) -> int:
 class Step:
     """One step of training, to be called again and again."""
 
-    def __init__(
-        self, recipe: Recipe, data: ImageSet, *, fused: bool = True, last: bool = False, compiled: bool = False
-    ):
-        self.data, self.last = data, last
+    def __init__(self, recipe: Recipe, data: ImageSet, *, fused: bool = True, last: bool = False) -> None:
+        self.recipe, self.data, self.last = recipe, data, last
         self.model: nn.Module = recipe.network().train()
         if last:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.model.parameters(), 1e-3, fused=fused, foreach=None if fused else False)
-        loss: Loss = partial(self._loss, recipe)
-        self.loss = torch.compile(loss) if compiled else loss
-
-    def _loss(self, recipe: Recipe, batch: Batch) -> Tensor:
-        return recipe.objective({recipe.name: self.model}, batch)["loss"]
 
     def __call__(self) -> None:
         batch = self.data.batch(torch.randint(len(self.data), (BATCH,)))
         if self.last:
             batch = batch._replace(x=batch.x.to(memory_format=torch.channels_last))
-        loss = self.loss(batch)
+        loss = self.recipe.objective({self.recipe.name: self.model}, batch)["loss"]
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -122,17 +112,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=RECIPES, default=list(RECIPES), help="these networks alone")
     options = parser.parse_args()
     data, threads = mnist().train, torch.get_num_threads()
-    torch.compiler.config.force_disable_caches = True  # the seconds that a first reader waits
     measures = {}
     for label in options.only:
         recipe = RECIPES[label]
         step, work = Step(recipe, data), operations(recipe, data.batch(torch.arange(BATCH)))
-        changed = {"Adam not fused": Step(recipe, data, fused=False), "compiled": Step(recipe, data, compiled=True)}
+        changed = {"Adam not fused": Step(recipe, data, fused=False)}
         if any(isinstance(m, nn.Conv2d) for m in step.model.modules()):
             changed["channels last"] = Step(recipe, data, last=True)
-        began = time.perf_counter()
-        changed["compiled"]()
-        compiling = time.perf_counter() - began
         for warm in (step, *changed.values()):
             warm()
         rounds: list[dict[str, float]] = []
@@ -147,10 +133,9 @@ def main() -> None:
         measures[f"{label}: share of the peak"] = measure([100 * work / r["as it is"] / r["peak"] for r in rounds], "%")
         for kind in ("products", "the optimizer", "all else"):
             measures[f"{label}: of its time in {kind}"] = measure([r[kind] for r in rounds], "%")
-        for name in rounds[0].keys() - {"peak", "as it is", "products", "the optimizer", "all else"}:
-            measures[f"{label}: {name}"] = measure([r[name] / r["as it is"] for r in rounds], "×")
-        measures[f"{label}: to compile"] = measure([compiling], "s")
-    keep("steps", WHAT, options.rounds, measures)
+        for name in (*changed, *(("one thread",) if threads > 1 else ())):
+            measures[f"{label}: {name}, time of a step"] = measure([r[name] / r["as it is"] for r in rounds], "×")
+    keep("steps", "Where a step's time goes", WHAT, options.rounds, measures)
 
 
 if __name__ == "__main__":

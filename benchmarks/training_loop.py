@@ -59,7 +59,7 @@ def main() -> None:
             name = f"{label}: fit over the {other} loop"
             measures[name] = measure([r["ours"] / r[other] for r in rounds], "×", target)
         measures[f"{label}: an epoch of {len(images):,} by fit"] = measure([r["ours"] for r in rounds], "s")
-    keep("training_loop", WHAT, options.rounds, measures)
+    keep("training_loop", "An epoch by fit", WHAT, options.rounds, measures)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,18 @@
 import re
 import sys
 import types
+from itertools import pairwise
 from pathlib import Path
 
 import against_pythae
 import loops
 import published_error
 import pytest
+import scaling
+import steps
 import torch
 from published_error import OURS, Outcome
+from recipes import RECIPES
 from torch import nn
 
 from aelib.data import Batch, ImageSet
@@ -124,17 +128,30 @@ def test_a_miss_of_ours_is_no_result() -> None:
         published_error.measures(theirs, {"ours": [ours[0], Outcome(20, 0.0021)]})
 
 
-def test_bfloat16_is_for_the_products_only(images: ImageSet) -> None:
-    model, batch = OURS.network(0), images.batch(slice(0, 32))
-    gradients = []
-    for objective in (SquaredError(), published_error.InBfloat16(SquaredError())):
-        model.zero_grad()
-        loss = objective({"ae": model}, batch)["loss"]
-        loss.backward()
-        assert loss.dtype == torch.float32
-        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
-    difference = (gradients[0] - gradients[1]).norm() / gradients[0].norm()
-    assert 0 < difference < 0.05
+def test_operations_are_counted_forward_and_backward(images: ImageSet) -> None:
+    """Two for each weight and use, three times: forward, for the weights, and for the inputs except the image."""
+    batch = images.batch(torch.arange(8))
+    widths = (784, 512, 256, 128, 64, 128, 256, 512, 784)
+    weights = sum(a * b for a, b in pairwise(widths))
+    assert steps.operations(RECIPES["dense"], batch) == 8 * 2 * (3 * weights - 784 * 512)
+    read, written, ends = 4 * 128 * (28 + 128), 4 * 128 * (64 + 128), 128 * 64 + 28 * 128 * 28
+    first = 28 * 4 * 128 * 28 + 4 * 128 * 128 * 2  # no gradient for the rows; the first states are zero, twice
+    found = steps.operations(RECIPES["LSTM"], batch)
+    assert found == pytest.approx(8 * 2 * (3 * (28 * (read + written) + ends) - first), rel=0.02)
+
+
+def test_all_of_a_steps_time_is_somewhere(images: ImageSet) -> None:
+    shares = steps.shares(steps.Step(RECIPES["VAE"], images), steps=3)
+    assert sum(shares.values()) == pytest.approx(100)
+    assert min(shares.values()) > 0
+
+
+def test_a_process_of_its_own_measures_an_epoch() -> None:
+    cost = scaling.apart(scaling.Work(images=60_000, width=4))
+    assert cost.seconds > 0
+    assert cost.growth > 0.5 * 60_000 * 784  # what importing took and gave back is there to be used
+    with pytest.raises(RuntimeError, match="failed"):
+        scaling.apart(scaling.Work(images=0, width=8))
 
 
 def test_the_usual_epoch_sees_every_image_once(images: ImageSet) -> None:

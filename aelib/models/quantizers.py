@@ -117,8 +117,7 @@ class VectorQuantizer(Quantizer):
     def indices(self, z: Tensor) -> Tensor:  # (B, dim, h, w) -> (B, h, w), int64
         """Which vector is nearest at each place; changes nothing."""
         grid = z.movedim(1, -1)  # (B, h, w, dim)
-        # ‖e‖² − 2 z·e: ‖z − e‖² without ‖z‖², which is the same for every code. In one call, since the table of
-        # n × K distances is large: written once, not three times.
+        # ‖z − e‖² without ‖z‖², the same for every code; in one call, so that the large table is written once.
         distances = torch.addmm(self.vectors.square().sum(1), grid.flatten(0, -2), self.vectors.T, alpha=-2)
         return distances.argmin(-1).view(grid.shape[:-1])
 

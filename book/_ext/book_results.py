@@ -50,6 +50,7 @@ class Benchmarks(SphinxDirective):
             command = f"python benchmarks/{path.stem}.py"
             how = " on {hardware}, {rounds} rounds in turn, {date}, commit {commit}.".format(**record)
             result += [
+                nodes.rubric(text=record["title"]),
                 nodes.paragraph(text=record["what"]),
                 table(["Measure", "Median", "Range", "Target"], [list(row) for row in rows], ["benchmark"]),
                 nodes.paragraph("", "", nodes.literal(text=command), nodes.Text(how), classes=["stamp"]),
@@ -68,6 +69,7 @@ class Benchmarks(SphinxDirective):
             ]
             command = nodes.literal(text=plan["command"])
             result += [
+                nodes.rubric(text=plan["title"]),
                 nodes.paragraph(text=plan["what"]),
                 table(["Measure", "Median", "Range", "Target"], rows, ["benchmark"]),
                 nodes.paragraph("", "", nodes.Text("Not yet run: "), command, nodes.Text("."), classes=["stamp"]),
