@@ -33,6 +33,15 @@ def at_hand(x: Tensor) -> bool:
     return x.is_cpu and not torch.compiler.is_compiling()
 
 
+def check_widths(widths: Sequence[int], shape: Sequence[int], model: nn.Module) -> None:
+    """Raise a ValueError unless a dense *model* of images of this shape can have the widths, from the pixels down."""
+    if len(widths) < 2 or widths[0] != math.prod(shape):
+        raise ValueError(
+            f"{type(model).__name__} for images of shape {tuple(shape)} needs two or more widths, "
+            f"the first {math.prod(shape)}; it got {tuple(widths)}."
+        )
+
+
 def check_images(x: Tensor, shape: tuple[int, ...], model: nn.Module) -> None:
     """Raise a ValueError unless *x* is a floating-point batch of images of the shape that *model* was built for."""
     if not isinstance(x, Tensor) or tuple(x.shape[1:]) != tuple(shape) or x.ndim != len(shape) + 1:

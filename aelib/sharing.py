@@ -28,6 +28,8 @@ from aelib.model_card import TEMPLATE, model_card
 
 FORMAT = "aelib model 1"
 WEIGHTS = "model.safetensors"
+# What a caller can say of the download; the last two to huggingface_hub before 1.0 only.
+DOWNLOAD = ("revision", "cache_dir", "force_download", "local_files_only", "token", "proxies", "resume_download")
 
 
 def share(
@@ -129,7 +131,7 @@ class Shared(
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **options: Any) -> "Shared":
-        where = {k: options.pop(k) for k in ("revision", "cache_dir", "force_download", "local_files_only", "token")}
+        where = {key: options.pop(key) for key in DOWNLOAD if key in options}
         if missing := {"model", "arguments", "format"} - set(options):
             raise ValueError(
                 f"{model_id} holds no model of aelib: its config.json is missing or has no {sorted(missing)}. "

@@ -1,6 +1,7 @@
 """What can go wrong with data: each fault gets one clear sentence, and nothing wrong is ever loaded."""
 
 import errno
+import gc
 import gzip
 import os
 import pickle
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from urllib.error import HTTPError
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from faults import as_anybody
 from killed_training import PROCESSES
 
 from aelib.data import DataError, formats, images, mnist, sources
-from aelib.data.download import _run, impatient
+from aelib.data.download import _run, impatient, save
 from aelib.data.sources import Arrays, Expected, Source, load
 
 GOOD = {"x": np.arange(200, dtype=np.uint8).reshape(10, 20)}
@@ -244,6 +246,22 @@ def test_a_mirror_that_fails(manner: str, reason: str, tiny: Path, monkeypatch: 
         assert [path.name for path in tiny.iterdir()] == ["mnist.lock"]
         monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [bad.address, good.address])
         assert mnist().source == "torchvision's download"  # the next mirror is tried
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("manner", ["failing", "circle", "local"])
+def test_a_refusal_leaves_no_connection_open(manner: str, tmp_path: Path) -> None:
+    def ask(url: str) -> None:
+        with impatient(url):
+            pytest.fail("it went on after a refusal")
+
+    with tiny_mnist.serve(tiny_mnist.gz_files(), manner) as server:
+        for attempt in (ask, lambda url: save(url, tmp_path / "file", most=1000)):
+            with pytest.raises(HTTPError) as caught:
+                attempt(server.address + next(iter(tiny_mnist.gz_files())))
+            assert caught.value.closed
+            del caught
+            gc.collect()  # a socket still open would warn here
 
 
 def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,7 +175,7 @@ from aelib.sharing import Shared, share
 from test_sharing import VAE_ARGUMENTS, claim, vae
 
 model = vae()
-print(share(model, VAE_ARGUMENTS, [claim()]).push_to_hub("me/vae"))
+print(share(model, VAE_ARGUMENTS, [claim()]).push_to_hub("me/vae").oid)
 x = torch.rand(3, 1, 28, 28)
 again = Shared.from_pretrained("me/vae")
 assert torch.equal(again.model.encode(x), model.encode(x))

@@ -111,7 +111,15 @@ def test_actions_are_pinned_and_have_no_more_rights_than_they_need(path: Path) -
                 assert step["with"]["persist-credentials"] is False
 
 
+def test_the_tools_that_ci_installs_are_pinned() -> None:
+    scripts = [*(ROOT / ".github" / "workflows").glob("*.yml"), *(ROOT / ".ci").iterdir()]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
+    tools = re.findall(r"(?:pip install|pipx run|uvx) +([^-\s]\S*)", text)
+    assert {re.split("[=@]", tool)[0] for tool in tools} == {"uv", "pip-audit"}
+    assert [tool for tool in tools if not re.fullmatch(r"[a-z-]+(==|@)[0-9.]+", tool)] == []
+
+
 def test_how_to_report_a_weakness_is_said() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    for word in ("Report", "safetensors", "SHA-256", "pip-audit"):
+    for word in ("Report", "safetensors", "SHA-256", ".ci/audit"):
         assert word in text

@@ -17,9 +17,11 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
 
 from tqdm import tqdm
@@ -73,7 +75,7 @@ def impatient(url: str) -> Iterator[None]:
 
     def probe() -> None:
         try:
-            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=CONNECT).close()
+            _answer(urllib.request.Request(url, method="HEAD"), CONNECT).close()
             answer.put(None)
         except Exception as error:
             answer.put(error)
@@ -99,7 +101,7 @@ def save(url: str, path: Path, most: int, md5: str = "") -> None:
     Raises ValueError when more than `most` bytes come, or when they have another MD5 than the one given;
     TimeoutError when they come too slowly; and the errors of :mod:`urllib`, which follows redirections to the web only.
     """
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer, path.open("wb") as file:
+    with _answer(url, PATIENCE) as answer, path.open("wb") as file:
         size, since = 0, time.monotonic()
         while chunk := answer.read1(2**16):
             if file.write(chunk) and file.tell() > most:
@@ -112,6 +114,15 @@ def save(url: str, path: Path, most: int, md5: str = "") -> None:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if md5 and found != md5:
         raise ValueError(f"{path.name} has the MD5 {found[:12]}…, expected {md5[:12]}…")
+
+
+def _answer(request: str | urllib.request.Request, seconds: float) -> HTTPResponse:
+    """What a server answers. An HTTPError is itself an open answer: it is closed here, not when it is forgotten."""
+    try:
+        return urllib.request.urlopen(request, timeout=seconds)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise
 
 
 @contextmanager

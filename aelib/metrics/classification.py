@@ -1,21 +1,18 @@
 """How often a trained classifier is right."""
 
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
-from torch import nn
 
 from aelib.data import ImageSet
 from aelib.metrics.probes import Accuracy
+from aelib.metrics.reconstruction import Evaluated, image_batches
 
 
-class HasLogits(Protocol):
+class HasLogits(Evaluated, Protocol):
     """What :func:`accuracy` asks of a classifier: a module whose output has ``logits`` (B, classes)."""
 
     def __call__(self, x: torch.Tensor) -> Any: ...
-    def eval(self) -> object: ...
-    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
 @torch.inference_mode()
@@ -25,14 +22,6 @@ def accuracy(classifier: HasLogits, images: ImageSet, batch_size: int = 2000) ->
     Raises:
         ValueError: there is no image.
     """
-    if len(images) == 0:
-        raise ValueError("accuracy needs at least one image; the set is empty.")
-    classifier.eval()
-    device = next(classifier.parameters()).device
-    right = 0
-    for part in torch.arange(len(images)).split(batch_size):
-        batch = images.batch(part)
-        assert batch.y is not None
-        right += int((classifier(batch.x.to(device)).logits.argmax(1).cpu() == batch.y.cpu()).sum())
-    p = right / len(images)
+    found = [classifier(x).logits.argmax(1).cpu() for x in image_batches(classifier, images, batch_size)]
+    p = int((torch.cat(found) == images.y.cpu()).sum()) / len(images)
     return Accuracy(100 * p, 100 * (p * (1 - p) / len(images)) ** 0.5)

@@ -1,33 +1,29 @@
 """How a discrete code is used: the symbols of a set of images, how many occur, and how many bits they need."""
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aelib.data import Grids, ImageSet
+from aelib.metrics.reconstruction import Evaluated, image_batches
 from aelib.models.prior import Predictions, symbol_nll
 from aelib.models.quantizers import code_counts, perplexity
 
 
-class Symbolic(Protocol):
+class Symbolic(Evaluated, Protocol):
     """What these measures ask of a model: grids of indices into a codebook."""
 
     @property
     def codebook(self) -> Tensor: ...
     def indices(self, x: Tensor) -> Tensor: ...
-    def eval(self) -> object: ...
-    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
-class Prior(Protocol):
+class Prior(Evaluated, Protocol):
     """What :func:`bits_per_symbol` asks of a prior."""
 
     def __call__(self, indices: Tensor) -> Predictions: ...
-    def eval(self) -> object: ...
-    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
 class Usage(NamedTuple):
@@ -45,12 +41,7 @@ def code_grids(model: Symbolic, images: ImageSet, batch_size: int = 2000) -> Gri
     Raises:
         ValueError: there is no image.
     """
-    if len(images) == 0:
-        raise ValueError("The image set is empty; there is nothing to encode.")
-    model.eval()
-    device = next(model.parameters()).device
-    parts = torch.arange(len(images)).split(batch_size)
-    found = [model.indices(images.batch(part).x.to(device)).cpu() for part in parts]
+    found = [model.indices(x).cpu() for x in image_batches(model, images, batch_size)]
     # A copy made outside of inference mode, so that a prior can be trained on it.
     with torch.inference_mode(False):
         return Grids(torch.cat(found).clone(), images.y.cpu())

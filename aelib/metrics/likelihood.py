@@ -8,7 +8,7 @@ from torch import Tensor
 
 from aelib.data import Binarized, ImageSet
 from aelib.likelihoods import bernoulli_log_prob, gaussian_kl_terms
-from aelib.metrics.reconstruction import Coder, codes
+from aelib.metrics.reconstruction import Coder, codes, image_batches
 from aelib.models.iwae import log_weights
 from aelib.models.vae import VAEOutput
 
@@ -154,11 +154,7 @@ def active_units(model: Coder, images: ImageSet | Binarized, threshold: float = 
 
 def _batches(model: Coder, images: ImageSet | Binarized, batch_size: int, seed: int) -> Iterator[Tensor]:
     """Batches of images on the model's device; meanwhile the random state is that of *seed*."""
-    if len(images) == 0:
-        raise ValueError("The image set is empty; there is nothing to measure.")
-    model.eval()
     device = next(model.parameters()).device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        for part in torch.arange(len(images)).split(max(1, batch_size)):
-            yield images.batch(part).x.to(device)
+        yield from image_batches(model, images, max(1, batch_size))

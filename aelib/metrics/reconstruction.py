@@ -14,37 +14,46 @@ from torch import Tensor, nn
 from aelib.data import Binarized, ImageSet
 
 
-class Coder(Protocol):
-    """What these measures ask of a model: an ``nn.Module`` that encodes and decodes."""
+class Evaluated(Protocol):
+    """What :func:`image_batches` asks of a model: an evaluation mode, and parameters on one device."""
 
-    def encode(self, x: Tensor) -> Tensor: ...
-    def decode(self, z: Tensor) -> Tensor: ...
     def eval(self) -> object: ...
     def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
-def _batches(model: Coder, images: ImageSet | Binarized, batch_size: int) -> list[Tensor]:
+class Coder(Evaluated, Protocol):
+    """What these measures ask of a model: an ``nn.Module`` that encodes and decodes."""
+
+    def encode(self, x: Tensor) -> Tensor: ...
+    def decode(self, z: Tensor) -> Tensor: ...
+
+
+def image_batches(model: Evaluated, images: ImageSet | Binarized, batch_size: int) -> Iterator[Tensor]:
+    """All images in order, in batches on the model's device; the model is put in evaluation mode.
+
+    Raises:
+        ValueError: there is no image, or no room for one in a batch.
+    """
     if len(images) == 0:
-        raise ValueError("The image set is empty; there is nothing to encode.")
+        raise ValueError("A model is evaluated on at least one image; the set is empty.")
     if batch_size < 1:
         raise ValueError(f"A batch has room for one image or more; batch_size is {batch_size}.")
+    model.eval()
     device = next(model.parameters()).device
-    index = torch.arange(len(images))
-    return [images.batch(part).x.to(device) for part in index.split(batch_size)]
+    for part in torch.arange(len(images)).split(batch_size):
+        yield images.batch(part).x.to(device)
 
 
 @torch.inference_mode()
 def codes(model: Coder, images: ImageSet | Binarized, batch_size: int = 2000) -> Tensor:
     """The codes of all images, shape (N, latent), on the CPU; the model is put in evaluation mode."""
-    model.eval()
-    return torch.cat([model.encode(x).cpu() for x in _batches(model, images, batch_size)])
+    return torch.cat([model.encode(x).cpu() for x in image_batches(model, images, batch_size)])
 
 
 @torch.inference_mode()
 def reconstructions(model: Coder, images: ImageSet | Binarized, batch_size: int = 2000) -> Tensor:
     """The reconstructions of all images, shape (N, C, H, W), on the CPU; the model is put in evaluation mode."""
-    model.eval()
-    return torch.cat([model.decode(model.encode(x)).cpu() for x in _batches(model, images, batch_size)])
+    return torch.cat([model.decode(model.encode(x)).cpu() for x in image_batches(model, images, batch_size)])
 
 
 def image_errors(x_hat: Tensor, x: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 Hinton & Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science 313 (2006).
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from aelib.data import Batch
 from aelib.likelihoods import bernoulli_nll, squared_error
-from aelib.nets import check_codes, check_images, mlp
+from aelib.nets import check_codes, check_images, check_widths, mlp
 
 
 class Reconstruction(NamedTuple):
@@ -85,11 +84,7 @@ class Autoencoder(EncoderDecoder):
         activation: Callable[[], nn.Module] = nn.Sigmoid,
         shape: Sequence[int] = (1, 28, 28),
     ) -> None:
-        if not widths or widths[0] != math.prod(shape):
-            raise ValueError(
-                f"Autoencoder for images of shape {tuple(shape)} needs {math.prod(shape)} as its first width; "
-                f"it got the widths {tuple(widths)}."
-            )
+        check_widths(widths, shape, self)
         encoder = nn.Sequential(nn.Flatten(), *mlp(widths, activation))
         decoder = nn.Sequential(*mlp(widths[::-1], activation), nn.Unflatten(1, tuple(shape)))
         super().__init__(encoder, decoder, shape)

@@ -4,7 +4,6 @@ Vakacharla, "Exploring autoencoders with the FashionMNIST dataset", GitHub (2025
 :class:`aelib.models.vae.DenseVAE`.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from aelib.data import Batch
 from aelib.likelihoods import squared_error
 from aelib.models.autoencoder import EncoderDecoder
-from aelib.nets import UnitColumns, mlp, remember
+from aelib.nets import UnitColumns, check_widths, mlp, remember
 
 
 class RectifiedDense(EncoderDecoder):
@@ -38,11 +37,7 @@ class RectifiedDense(EncoderDecoder):
         unit_columns: bool = False,
         shape: Sequence[int] = (1, 28, 28),
     ) -> None:
-        if not widths or widths[0] != math.prod(shape):
-            raise ValueError(
-                f"RectifiedDense for images of shape {tuple(shape)} needs {math.prod(shape)} as its first width; "
-                f"it got the widths {tuple(widths)}."
-            )
+        check_widths(widths, shape, self)
         encoder = nn.Sequential(nn.Flatten(), *mlp(widths, nn.ReLU, last=True))
         up = mlp(widths[::-1], nn.ReLU)
         if unit_columns:

@@ -92,8 +92,7 @@ class VectorQuantizer(Quantizer):
         restart: the share of 1/K below which a code is moved; 0 never moves any, as in the paper.
         decay: of the running mean.
 
-    Raises:
-        ValueError: fewer than two codes, no dimension, or a decay outside (0, 1).
+    Raises ValueError for fewer than two codes, no dimension, or a decay outside (0, 1).
     """
 
     def __init__(self, codes: int, dim: int, restart: float = 0.0, decay: float = 0.99) -> None:
@@ -116,10 +115,10 @@ class VectorQuantizer(Quantizer):
     @torch.no_grad()
     def indices(self, z: Tensor) -> Tensor:  # (B, dim, h, w) -> (B, h, w), int64
         """Which vector is nearest at each place; changes nothing."""
-        grid = z.movedim(1, -1)  # (B, h, w, dim)
+        flat = z.movedim(1, -1).flatten(0, -2)  # (B · h · w, dim)
         # ‖z − e‖² without ‖z‖², the same for every code; in one call, so that the large table is written once.
-        distances = torch.addmm(self.vectors.square().sum(1), grid.flatten(0, -2), self.vectors.T, alpha=-2)
-        return distances.argmin(-1).view(grid.shape[:-1])
+        distances = torch.addmm(self.vectors.square().sum(1), flat, self.vectors.T, alpha=-2)
+        return distances.argmin(-1).view(len(z), *z.shape[2:])
 
     def forward(self, z: Tensor) -> Chosen:
         """Choose a vector for each place of a grid (B, dim, h, w)."""

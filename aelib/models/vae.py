@@ -18,7 +18,7 @@ from aelib.likelihoods import (
     gaussian_kl_terms,
     squared_error,
 )
-from aelib.nets import check_codes, check_images, mlp
+from aelib.nets import check_codes, check_images, check_widths, mlp
 
 
 class Posterior(NamedTuple):
@@ -124,11 +124,7 @@ class DenseVAE(VAE):
         activation: Callable[[], nn.Module] = nn.Tanh,
         shape: Sequence[int] = (1, 28, 28),
     ) -> None:
-        if len(widths) < 2 or widths[0] != math.prod(shape):
-            raise ValueError(
-                f"DenseVAE for images of shape {tuple(shape)} needs two or more widths, {math.prod(shape)} the first; "
-                f"it got {tuple(widths)}."
-            )
+        check_widths(widths, shape, self)
         encoder = nn.Sequential(nn.Flatten(), *mlp((*widths[:-1], 2 * widths[-1]), activation))
         decoder = nn.Sequential(*mlp(widths[::-1], activation), nn.Unflatten(1, tuple(shape)))
         super().__init__(encoder, decoder, shape)
