@@ -268,7 +268,7 @@ figure, axis = plt.subplots(figsize=(6.2, 3.4))
 for i, (name, estimate) in enumerate(estimates.items()):
     axis.plot(n, estimate[:, latent].cumsum(0) / n, label=name, color=plots.color_of("", i), zorder=3 - i)
 axis.set(xscale="log", yscale="symlog", xlabel="samples n", ylabel="gradient for μ, nats per unit")
-axis.legend()
+axis.legend(loc="lower right")
 plots.style.finish(figure)
 
 # %% [markdown]
@@ -459,11 +459,11 @@ explorer.plane(flat, few, thumbnails=100)
 # Here is a question that is asked again and again where VAE code is discussed ([one place](https://github.com/pytorch/examples/issues/817), [another](https://github.com/rail-berkeley/rlkit/issues/119)):
 # should the reconstruction error be summed over pixels or averaged? And the divergence, over latents? It looks like a matter of taste. It is not.
 #
-# Write $R$ for the reconstruction error summed over the $d$ pixels, and $D$ for the divergence {eq}`eq-04-kl`, summed over the $m$ latents, both averaged over the batch. Minus the ELBO is $R + D$. Whatever the code does, its loss is
+# Write $R$ for the reconstruction error summed over the $d$ pixels, and $\mathrm{KL}$ for the divergence {eq}`eq-04-kl`, summed over the $m$ latents, both averaged over the batch. Minus the ELBO is $R + \mathrm{KL}$. Whatever the code does, its loss is
 #
 # ```{math}
 # :label: eq-04-beta
-# L = r R + s D = r \left(R + \beta D\right), \qquad \beta = \frac{s}{r},
+# L = r R + s\, \mathrm{KL} = r \left(R + \beta\, \mathrm{KL}\right), \qquad \beta = \frac{s}{r},
 # ```
 #
 # where $r$ is $1$ for a sum over pixels and $1/d$ for a mean, and $s$ is $1$ for a sum over latents and $1/m$ for a mean. The factor $r$ in front is only a scale, and Adam's steps do not depend on the loss's scale. What is left is the loss of the β-VAE {cite}`higgins2017beta`, the model of [chapter 5](05_beta_vae),
@@ -531,9 +531,9 @@ twins = {name: in_the_lab(ELBO(implied_beta(*how))) for name, how in FOUND.items
 # %% mystnb={"figure": {"caption": "The four losses as the code prints them, against epochs. All fall, on scales that cannot be compared. Nothing here tells which network has learned anything.", "name": "fig-04-lab-raw"}, "image": {"alt": "Four falling curves on a logarithmic axis; two end near 100 and two near 0.3."}}
 plots.learning_curves({name: history for name, (_, history) in found.items()}, "loss as the code prints it")
 
-# %% mystnb={"figure": {"caption": "The same runs in nats: reconstruction R (left) and divergence D (right) over epochs. Lines are the losses as found, circles their twins with the implied β: each circle lies on its line. The two with a mean over pixels nearly coincide, and their divergence is zero.", "name": "fig-04-lab"}, "image": {"alt": "Two panels of four curves; circles lie on every curve."}}
+# %% mystnb={"figure": {"caption": "The same runs in nats: reconstruction R (left) and divergence KL (right) over epochs. Lines are the losses as found, circles their twins with the implied β: each circle lies on its line. The two with a mean over pixels nearly coincide, and their divergence is zero.", "name": "fig-04-lab"}, "image": {"alt": "Two panels of four curves; circles lie on every curve."}}
 figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
-for axis, (term, label) in zip(axes, {"reconstruction": "R, nats", "kl": "D, nats"}.items(), strict=True):
+for axis, (term, label) in zip(axes, {"reconstruction": "R, nats", "kl": "KL, nats"}.items(), strict=True):
     for i, (name, how) in enumerate(FOUND.items()):
         line, twin = (log[log.term == term] for log in (found[name][1], twins[name][1]))
         color = plots.color_of("", i)
@@ -550,7 +550,7 @@ for name, how in FOUND.items():
     gaps[name] = abs(one - other).max()
     model = found[name][0]
     out = ELBO()({"vae": model}, Batch(x_test, None))
-    table[name] = {"implied β": implied_beta(*how), "R, nats": out["reconstruction"].item(), "D, nats": out["kl"].item(),
+    table[name] = {"implied β": implied_beta(*how), "R, nats": out["reconstruction"].item(), "KL, nats": out["kl"].item(),
                    "ELBO, nats": -out["loss"].item(), "active units of 20": active_units(model, test),
                    "largest gap to its twin, nats": gaps[name]}  # fmt: skip
 pd.DataFrame(table).T.round(2)
@@ -572,7 +572,7 @@ pd.DataFrame(table).T.round(2)
 # ```{math}
 # :label: eq-04-gaussian
 # -\log p_\theta(x \mid z) = \frac{\lVert x - \hat x \rVert^2}{2 \sigma_x^2} + \frac d2 \log 2 \pi \sigma_x^2,
-# \qquad \text{so} \quad \lVert x - \hat x \rVert^2 + \beta D \quad \text{means} \quad \sigma_x^2 = \frac{\beta}{2} .
+# \qquad \text{so} \quad \lVert x - \hat x \rVert^2 + \beta\, \mathrm{KL} \quad \text{means} \quad \sigma_x^2 = \frac{\beta}{2} .
 # ```
 #
 # So each squared-error loss claims to know the noise. Sum and sum claims $\sigma_x = 0.71$. Mean and mean, with 20 latents, claims $\sigma_x = 4.4$ for pixels that run from 0 to 1. If that were true, an image
@@ -590,7 +590,7 @@ for name, (objective, sigma) in squared.items():
     rebuilt[name] = reconstructions(model, data.test[:10])
     error = per_pixel(reconstructions(model, data.test), x_gray)
     rows[name] = {"σ claimed": sigma, "σ found (root of the error per pixel)": error**0.5,
-                  "D, nats": gaussian_kl(*model.posterior(x_gray)).item(),
+                  "KL, nats": gaussian_kl(*model.posterior(x_gray)).item(),
                   "active units of 20": active_units(model, data.test)}  # fmt: skip
 pd.DataFrame(rows).T.round(3)
 
@@ -650,7 +650,7 @@ def provoked(name, make, objective, images, epochs):
         phase = Phase(objective, adam(2e-3), one_cycle(), updates=("vae",))
         history = fit(nets, phase, Binarized(images), epochs=epochs, batch_size=200)
         bound, kl = elbo(nets["vae"], test).mean().item(), gaussian_kl(*nets["vae"].posterior(x_test)).item()
-        history.attrs |= {"ELBO, nats": bound, "D, nats": kl, "active units of 20": active_units(nets["vae"], test)}
+        history.attrs |= {"ELBO, nats": bound, "KL, nats": kl, "active units of 20": active_units(nets["vae"], test)}
         return history
 
     return recorded(f"04-collapse-{name}", nets["vae"], run, weights=False)
@@ -668,7 +668,7 @@ by_strength = {name: provoked(name, *how, few_digits, n) for name, how in by_str
 by_depth = {"deep": (deep, ELBO()), "deep, warm-up": (deep, WarmedELBO()), "deep, free bits": (deep, free),
             "deep, He start": (lambda: he_init(deep()), ELBO())}  # fmt: skip
 by_depth = {name: provoked(name, *how, part, profile(smoke=2, cpu=8, gpu=50)) for name, how in by_depth.items()}
-columns = ("ELBO, nats", "D, nats", "active units of 20")
+columns = ("ELBO, nats", "KL, nats", "active units of 20")
 rows = {name: {key: log.attrs[key] for key in columns} for name, log in (by_strength | by_depth).items()}
 pd.DataFrame(rows).T.round(2)
 
@@ -678,7 +678,7 @@ for axis, logs in zip(axes, (by_strength, by_depth), strict=True):
     for i, (name, log) in enumerate(logs.items()):
         line = log[log.term == "kl"]
         axis.plot(line.epoch, line.value, marker=".", label=name, color=plots.color_of("", i))
-    axis.set(xlabel="epoch", ylabel="D, nats")
+    axis.set(xlabel="epoch", ylabel="KL, nats")
     axis.legend()
 plots.style.finish(figure)
 
@@ -757,7 +757,7 @@ claims.add("active units grow with k", model="IWAE", dataset="MNIST test, binari
 
 # %%
 claims.add("the four conventions are four values of β", model="VAE", dataset="MNIST, 20,000 digits", unit="nats", seeds=[0],
-           metric="largest difference of R or D to the twin, over epochs", higher_is_better=False,
+           metric="largest difference of R or KL to the twin, over epochs", higher_is_better=False,
            values=[max(gaps.values())], target=1.0, protocol="784-200-20, 6 epochs, the KL lab.")  # fmt: skip
 claims.save()
 claims
@@ -792,7 +792,25 @@ r, s = 128, 1 / 20  # the sum over the batch is 128 times the mean
 assert abs(s / r - 1 / 2560) < 1e-12  # β ≈ 0.0004: nearly a plain autoencoder
 
 # %% [markdown]
-# **2.** Take a linear decoder with Gaussian noise, $p(x \mid z) = N(Wz, \sigma_x^2 I)$, where the columns of $W$ are orthogonal. Its posterior is a Gaussian of diagonal covariance, so the ELBO can be tight. Find $\mu$ and $\sigma^2$, and check that the ELBO equals $\log N(x;\, 0,\, W W^\top + \sigma_x^2 I)$.
+# **2.** The log variance is a linear output, so nothing bounds it. How large may it become before the loss is no longer finite in single precision? Name one remedy.
+
+# %% tags=["hide-cell"]
+largest = torch.tensor(torch.finfo(torch.float32).max).log().item()  # 88.7: beyond it e^logvar overflows
+for logvar, finite in ((largest - 0.1, True), (largest + 0.1, False)):
+    assert gaussian_kl(torch.zeros(1, 1), torch.full((1, 1), logvar)).isfinite().item() is finite
+# Clamp it, e.g. to [-10, 10]: no latent needs a variance outside of e^-10 to e^10 against a prior of variance 1.
+
+# %% [markdown]
+# **3.** An inactive unit should cost nothing. Compare the two criteria on the main network: the variance of the mean, and the divergence that the latent adds.
+
+# %% tags=["hide-cell"]
+with torch.no_grad():
+    cost = gaussian_kl_terms(*vae.posterior(x_test)).mean(0)
+by_mean, by_cost = unit_activity(vae, test) > 0.01, cost > 0.01
+assert profile.name == "smoke" or (by_mean == by_cost).float().mean() > 0.9
+
+# %% [markdown]
+# **4.** Take a linear decoder with Gaussian noise, $p(x \mid z) = N(Wz, \sigma_x^2 I)$, where the columns of $W$ are orthogonal. Its posterior is a Gaussian of diagonal covariance, so the ELBO can be tight. Find $\mu$ and $\sigma^2$, and check that the ELBO equals $\log N(x;\, 0,\, W W^\top + \sigma_x^2 I)$.
 
 # %% tags=["hide-cell"]
 torch.manual_seed(0)
@@ -807,24 +825,6 @@ constant = 3 * torch.tensor(2 * torch.pi * noise**2).log()
 bound = -error / (2 * noise**2) - constant - gaussian_kl_terms(mu, sigma2.log()).sum(1)
 marginal = torch.distributions.MultivariateNormal(torch.zeros(6).double(), W @ W.T + noise**2 * torch.eye(6).double())
 torch.testing.assert_close(bound, marginal.log_prob(x), atol=1e-5, rtol=0)
-
-# %% [markdown]
-# **3.** The log variance is a linear output, so nothing bounds it. How large may it become before the loss is no longer finite in single precision? Name one remedy.
-
-# %% tags=["hide-cell"]
-largest = torch.tensor(torch.finfo(torch.float32).max).log().item()  # 88.7: beyond it e^logvar overflows
-for logvar, finite in ((largest - 0.1, True), (largest + 0.1, False)):
-    assert gaussian_kl(torch.zeros(1, 1), torch.full((1, 1), logvar)).isfinite().item() is finite
-# Clamp it, e.g. to [-10, 10]: no latent needs a variance outside of e^-10 to e^10 against a prior of variance 1.
-
-# %% [markdown]
-# **4.** An inactive unit should cost nothing. Compare the two criteria on the main network: the variance of the mean, and the divergence that the latent adds.
-
-# %% tags=["hide-cell"]
-with torch.no_grad():
-    cost = gaussian_kl_terms(*vae.posterior(x_test)).mean(0)
-by_mean, by_cost = unit_activity(vae, test) > 0.01, cost > 0.01
-assert profile.name == "smoke" or (by_mean == by_cost).float().mean() > 0.9
 
 # %% [markdown]
 # ## References
