@@ -143,7 +143,7 @@ def test_the_card_is_made_from_the_claims(tmp_path):
     without_target = claim(metric="ELBO", target=None, paper=None, paper_source="", values=[-95.0], seeds=[0])
     share(vae(), VAE_ARGUMENTS, [claim(), without_target]).save_pretrained(tmp_path)
     card = ModelCard.load(tmp_path / "README.md")
-    row = "| 86.76 (Burda et al. (2016), table 1) | 89 ± 1.4, 2 seeds | ≤ 89.2 | target met |"
+    row = "| 86.76 (Burda et al. (2016), table 1) | 89.0 ± 1.4, 2 seeds | ≤ 89.2 | target met |"
     assert row in card.text
     assert "| – | -95, 1 seed | – |  |" in card.text
     assert r"5,000 samples \| 784-20-4." in card.text
