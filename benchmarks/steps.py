@@ -83,8 +83,7 @@ class Step:
         self.optimizer.step()
 
 
-PRODUCTS = ("mm", "convolution", "mkldnn_rnn")
-OPTIMIZER = ("adam", "Optimizer")
+KINDS = {"products": ("mm", "convolution", "mkldnn_rnn"), "the optimizer": ("adam", "Optimizer")}
 
 
 def shares(step: Step, steps: int = 30) -> dict[str, float]:
@@ -92,16 +91,10 @@ def shares(step: Step, steps: int = 30) -> dict[str, float]:
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         for _ in range(steps):
             step()
-    found = {"products": 0.0, "the optimizer": 0.0, "all else": 0.0}
+    found = dict.fromkeys((*KINDS, "all else"), 0.0)
     for event in seen.key_averages():
-        kind = (
-            "products"
-            if any(part in event.key for part in PRODUCTS)
-            else "the optimizer"
-            if any(part in event.key for part in OPTIMIZER)
-            else "all else"
-        )
-        found[kind] += event.self_cpu_time_total
+        kinds = (kind for kind, parts in KINDS.items() if any(part in event.key for part in parts))
+        found[next(kinds, "all else")] += event.self_cpu_time_total
     return {kind: 100 * value / sum(found.values()) for kind, value in found.items()}
 
 
@@ -131,7 +124,7 @@ def main() -> None:
                 torch.set_num_threads(threads)
             rounds.append(found | shares(step))
         measures[f"{label}: share of the peak"] = measure([100 * work / r["as it is"] / r["peak"] for r in rounds], "%")
-        for kind in ("products", "the optimizer", "all else"):
+        for kind in (*KINDS, "all else"):
             measures[f"{label}: of its time in {kind}"] = measure([r[kind] for r in rounds], "%")
         for name in (*changed, *(("one thread",) if threads > 1 else ())):
             measures[f"{label}: {name}, time of a step"] = measure([r[name] / r["as it is"] for r in rounds], "×")
