@@ -35,14 +35,14 @@ from record import keep, measure
 from torch import nn
 
 from aelib.data import ImageSet, mnist
-from aelib.data.sources import cache_folder
+from aelib.data.fetch.sources import cache_folder
 from aelib.models.quantizers import EMAQuantizer
 from aelib.models.vae import ELBO, DenseVAE
 from aelib.models.vqvae import Quantized, small_vqvae
 from aelib.nets import count_parameters
-from aelib.optimizers import adam
-from aelib.phases import Phase
 from aelib.training import fit
+from aelib.training.optimizers import adam
+from aelib.training.phases import Phase
 
 BATCH, RATE = 100, 1e-3
 HERE = Path(__file__).parent

@@ -12,8 +12,8 @@ from recipes import BATCH, RECIPES
 from record import keep, measure
 
 from aelib.data import ImageSet, mnist
-from aelib.optimizers import adam
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam
 
 WHAT = (
     "Epochs on MNIST digits in batches of 128 with fit(..., compile=True) over epochs without, from the second on, and "

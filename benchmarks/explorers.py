@@ -23,7 +23,7 @@ from aelib.models.autoencoder import Autoencoder
 from aelib.models.convolutional import Convolutional
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 from browser import chromium, wait_for  # noqa: E402 (the tests' browser)
 
 DECODERS = {"dense decoder, 314,000 weights": "≤ 1.5 ms", "convolutional decoder of chapter 09": "≤ 8 ms"}

@@ -22,8 +22,8 @@ from record import keep, measure
 from aelib.data import ImageSet, mnist
 from aelib.models.quantizers import EMAQuantizer
 from aelib.models.vqvae import Quantized, small_vqvae
-from aelib.optimizers import adam
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam
 
 HERE = Path(__file__).parent
 PLAN = json.loads((HERE / "planned.json").read_text(encoding="utf-8"))["gpu"]

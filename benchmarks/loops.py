@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
 from aelib.data import Batch, ImageSet
-from aelib.phases import Modules, Objective
+from aelib.training.phases import Modules, Objective
 
 
 class Recipe(NamedTuple):

@@ -31,9 +31,9 @@ from aelib.metrics import per_pixel, reconstructions
 from aelib.models.autoencoder import SquaredError
 from aelib.models.convolutional import Convolutional
 from aelib.nets import he_init
-from aelib.optimizers import adam, one_cycle
-from aelib.phases import Phase
 from aelib.training import fit
+from aelib.training.optimizers import adam, one_cycle
+from aelib.training.phases import Phase
 
 PUBLISHED = 0.002096  # Ashraf 2025, README: squared error per pixel on the test images
 FIRST_SEED = 1000  # neither chapter 9 nor the choice of the schedule uses it or its successors

@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from aelib.claims import write_json
-from aelib.provenance import RESULTS, commit, hardware, today
+from aelib.records.claims import write_json
+from aelib.records.provenance import RESULTS, commit, hardware, today
 
 
 def measure(values: Sequence[float], unit: str, target: str = "") -> dict[str, Any]:

@@ -23,9 +23,9 @@ from torch import nn
 
 from aelib.data import ImageSet
 from aelib.models.autoencoder import Autoencoder, SquaredError
-from aelib.optimizers import adam
-from aelib.phases import Phase
 from aelib.training import fit
+from aelib.training.optimizers import adam
+from aelib.training.phases import Phase
 
 WHAT = (
     "An epoch of a dense autoencoder 784-w-w-64 by fit, in batches of 128: its cost relative to that of {images:,} "

@@ -19,9 +19,9 @@ from record import keep, measure
 from torch.utils.data import DataLoader
 
 from aelib.data import ImageSet, mnist
-from aelib.optimizers import adam
-from aelib.phases import Phase
 from aelib.training import fit
+from aelib.training.optimizers import adam
+from aelib.training.phases import Phase
 
 WHAT = (
     "One epoch on MNIST digits in batches of 128: this package's fit, a bare loop over the same tensors in memory, and "

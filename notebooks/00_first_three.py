@@ -48,15 +48,15 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from torch import nn
 
 from aelib import explorer, likelihoods, plots
-from aelib.claims import Claims
 from aelib.data import ImageSet, mnist
 from aelib.metrics import codes, image_errors, knn, per_image, psnr
 from aelib.models import autoencoder
-from aelib.models.linear import pca
+from aelib.models.pca import pca
 from aelib.nets import count_parameters
-from aelib.optimizers import adam, one_cycle
-from aelib.profiles import current_profile
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, one_cycle
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=3, gpu=3)

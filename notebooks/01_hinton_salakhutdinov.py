@@ -42,17 +42,17 @@ import torch
 from torch import nn
 
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import Batch, mnist
 from aelib.metrics import codes, image_errors, per_image, reconstructions, retrieval_precision
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
 from aelib.models.boltzmann import RBM, ContrastiveDivergence, unroll
-from aelib.models.linear import LogisticPCA, pca
+from aelib.models.pca import LogisticPCA, pca
 from aelib.nets import he_init
-from aelib.optimizers import adam, adamw, momentum_step, one_cycle, sgd
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, adamw, momentum_step, one_cycle, sgd
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=1, gpu=3)

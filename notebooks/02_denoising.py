@@ -46,18 +46,18 @@ from skimage.restoration import denoise_tv_chambolle
 from torch import Tensor, nn
 
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import Batch, variation
 from aelib.metrics import accuracy, linear_svm, per_image, psnr
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, EncoderDecoder, SquaredError
-from aelib.models.classifier import Classifier, LabelCrossEntropy, OnCodes
 from aelib.models.denoising import Denoising, Gaussian, Masking, SaltAndPepper, TiedAutoencoder, logistic_stack
-from aelib.models.linear import pca
+from aelib.models.pca import pca
+from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
 from aelib.nets import he_init, mlp
-from aelib.optimizers import adam, adamw, one_cycle
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, adamw, one_cycle
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=3, gpu=3)

@@ -39,16 +39,16 @@ import torch
 from torch import nn
 
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import Batch, mnist, photographs, whiten, whitened_patches
 from aelib.likelihoods import bernoulli_kl
 from aelib.metrics import accuracy, codes, dead_units, l0, reconstructions, refit, unexplained
-from aelib.models.classifier import Classifier, LabelCrossEntropy, OnCodes
 from aelib.models.sparse import Activity, AuxK, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
-from aelib.optimizers import adam, adamw, one_cycle
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, adamw, one_cycle
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=1, gpu=3)

@@ -44,7 +44,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import Batch, Binarized, binarize, mnist
 from aelib.likelihoods import bernoulli_log_prob, gaussian_kl, gaussian_kl_terms, gaussian_log_prob
 from aelib.metrics import codes, one_class, per_pixel, reconstructions
@@ -53,10 +52,11 @@ from aelib.models.autoencoder import Autoencoder, CrossEntropy
 from aelib.models.iwae import IWAE
 from aelib.models.vae import ELBO, DenseVAE, FreeBits, GaussianELBO, Posterior, WarmedELBO, WarmUp
 from aelib.nets import he_init
-from aelib.optimizers import adam, one_cycle
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, one_cycle
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=1, gpu=3)

@@ -41,19 +41,19 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import celeba, sprites
-from aelib.data.sources import cache_folder
+from aelib.data.fetch.sources import cache_folder
 from aelib.data.sprites import FACTORS, numbers, render
 from aelib.likelihoods import gaussian_kl_terms
 from aelib.metrics import beta_vae_score, codes, dci, factor_vae_score, mig, mutual_information
 from aelib.models.beta_vae import BetaTCVAE, aggregate_densities, compact_vae, kl_parts, paper_vae, traverse
 from aelib.models.vae import ELBO
 from aelib.nets import count_parameters
-from aelib.optimizers import adagrad, adam, constant, one_cycle
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adagrad, adam, constant, one_cycle
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=3, gpu=3)

@@ -45,20 +45,20 @@ from torch.nn import functional as F
 
 # %%
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import Batch, ImageSet, mnist
 from aelib.metrics import codes
 from aelib.metrics.clusters import cluster_error, majority_labels, surest_labels
 from aelib.metrics.matching import density_ratio, hole_fraction, jensen_shannon, mmd
 from aelib.metrics.parzen import parzen_bandwidth, parzen_log_likelihoods
 from aelib.models import adversarial as aae
-from aelib.models.priors import Categorical, Gaussian, GaussianMixture, SwissRoll, draw
 from aelib.models.vae import ELBO, DenseVAE
 from aelib.nets import he_init
-from aelib.optimizers import adam, one_cycle, sgd
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.priors import Categorical, Gaussian, GaussianMixture, SwissRoll, draw
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, one_cycle, sgd
 
 # %%
 profile = current_profile()

@@ -42,16 +42,16 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import EOS, PAD, Batch, Buckets, Grammar, TextSet, Vocabulary, imdb, rotten_tomatoes, tokenize
 from aelib.metrics import codes, exact_matches, nats_per_word, rewritten, steps_to, word_accuracies
 from aelib.models.decoding import beam_search
 from aelib.models.recurrent import AttentionSeq2Seq, LabelCrossEntropy, Seq2Seq, SequenceClassifier, TokenCrossEntropy
 from aelib.nets import count_parameters
-from aelib.optimizers import adam, clipped, one_cycle
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, clipped, one_cycle
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=3, gpu=3)

@@ -42,15 +42,15 @@ import torch
 from torch import nn
 
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import Batch, mnist
 from aelib.metrics import codes, per_pixel, reconstructions
 from aelib.models.contractive import Contractive, ContractiveAutoencoder, encoder_jacobian, hutchinson
 from aelib.nets import count_parameters, he_init
-from aelib.optimizers import adam, one_cycle
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, one_cycle
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=5, gpu=5)
@@ -128,8 +128,8 @@ plots.bands({"estimate / exact": runs}, "probe vectors", "estimate relative to t
 
 # %%
 from aelib.metrics import accuracy
-from aelib.models.classifier import Classifier, LabelCrossEntropy
 from aelib.models.denoising import Denoising, Gaussian
+from aelib.models.stacked import Classifier, LabelCrossEntropy
 
 held_out = len(data.train) // 12
 pretraining, tuning = profile(smoke=1, cpu=10, gpu=100), profile(smoke=1, cpu=10, gpu=50)
@@ -415,7 +415,7 @@ runs = {(name, seed): compared(name, seed) for name in MODELS for seed in seeds}
 models = {name: runs[name, 0][0] for name in MODELS}
 
 # %%
-from aelib.models.linear import pca
+from aelib.models.pca import pca
 
 DIGITS = {"error": 5, "PSNR": 2, "SSIM": 3, "probe": 2, "NMI": 2, "ARI": 2}
 
@@ -657,7 +657,7 @@ figure
 
 # %%
 from aelib.metrics import bits_per_symbol
-from aelib.models.prior import MaskedConv2d, PixelCNN, SymbolLikelihood
+from aelib.models.pixelcnn import MaskedConv2d, PixelCNN, SymbolLikelihood
 
 torch.manual_seed(0)
 first, other = MaskedConv2d(1, 1, 5, center=False), MaskedConv2d(1, 1, 3, center=True)

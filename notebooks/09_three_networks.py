@@ -42,17 +42,17 @@ from joblib import Parallel, delayed
 from torch import nn
 
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import mnist
 from aelib.metrics import codes, image_errors, per_pixel, psnr, reconstructions, svm
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
 from aelib.models.convolutional import Convolutional, SuperResolution
-from aelib.models.linear import pca
+from aelib.models.pca import pca
 from aelib.nets import count_parameters, he_init
-from aelib.optimizers import adam, one_cycle
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, one_cycle
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=1, gpu=3)

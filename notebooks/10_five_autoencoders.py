@@ -42,18 +42,18 @@ from sklearn.linear_model import Ridge
 from torch import nn
 
 from aelib import explorer, plots
-from aelib.claims import Claims
 from aelib.data import CLOTHES, fashion_mnist, mnist
 from aelib.metrics import active_units, codes, dead_units, l0, per_pixel, psnr, reconstructions
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.five import Pooled, RectifiedDense, RowCode, RowStates, SquaredErrorL1, Strided
-from aelib.models.linear import pca
+from aelib.models.pca import pca
 from aelib.models.vae import DenseVAE, GaussianELBO
 from aelib.nets import count_parameters, he_init
-from aelib.optimizers import adam, one_cycle
-from aelib.profiles import current_profile
-from aelib.runs import recorded
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, one_cycle
 
 profile = current_profile()
 seeds = profile.seeds(smoke=1, cpu=3, gpu=3)

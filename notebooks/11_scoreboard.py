@@ -43,14 +43,14 @@ from IPython.display import HTML
 from torch import nn
 
 from aelib import explorer, metrics, plots
-from aelib.claims import Claims
+from aelib.comparison import Entry, Protocol, alone, seconds_to
 from aelib.data import ImageSet, mnist
 from aelib.nets import count_parameters, he_init, mlp
-from aelib.optimizers import adam, momentum_step, one_cycle, sgd
-from aelib.profiles import current_profile
-from aelib.protocol import Entry, Protocol, alone, seconds_to
-from aelib.runs import recorded
+from aelib.records.claims import Claims
+from aelib.records.profiles import current_profile
+from aelib.records.runs import recorded
 from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, momentum_step, one_cycle, sgd
 
 profile = current_profile()
 epochs = profile(smoke=2, cpu=5, gpu=50)
@@ -133,7 +133,7 @@ def after_rbms(model, rate, *, data, epochs, seed, **options):
 
 # %%
 from aelib.models import adversarial as aae
-from aelib.models.priors import FittedGaussian, Gaussian, draw
+from aelib.priors import FittedGaussian, Gaussian, draw
 
 
 def cooling(optimizer, steps, steps_per_epoch):
@@ -175,7 +175,7 @@ from aelib.models.denoising import Denoising
 from aelib.models.denoising import Gaussian as Noise
 from aelib.models.five import RowCode
 from aelib.models.iwae import IWAE
-from aelib.models.linear import pca
+from aelib.models.pca import pca
 from aelib.models.quantizers import FSQ, EMAQuantizer
 from aelib.models.sparse import TopK
 from aelib.models.vae import ELBO, VAE
@@ -239,7 +239,7 @@ for entry in REGISTRY.values():  # every code has 64 numbers, or 64 symbols
 # The usual features are those of a network trained on photographs, and the distance below is then called FID. Ours is **not FID**: its numbers mean something on this page only.
 
 # %%
-from aelib.models.classifier import Classifier, LabelCrossEntropy
+from aelib.models.stacked import Classifier, LabelCrossEntropy
 
 torch.manual_seed(0)
 eyes = nn.Sequential(

@@ -32,8 +32,8 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from aelib.plots import fewer_colors
-from aelib.profiles import NAMES
-from aelib.provenance import commit, hardware, today
+from aelib.records.profiles import NAMES
+from aelib.records.provenance import commit, hardware, today
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"

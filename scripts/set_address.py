@@ -4,7 +4,7 @@
 
 The address is chosen in one place, ``[project.urls]`` in pyproject.toml. The configuration of the book, the Colab
 links, the notebooks' install cells, the README and the citation file repeat it, because each has to work alone.
-This command rewrites all of them; ``tests/test_address.py`` fails when one disagrees.
+This command rewrites all of them; ``tests/book/test_address.py`` fails when one disagrees.
 """
 
 import argparse

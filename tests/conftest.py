@@ -1,31 +1,19 @@
 """What the tests share: small image sets that need no download, and a browser."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import browser
 import pytest
 import tiny_mnist
-import torch
+from blobs import blobs
+from launching import launch
 from safetensors.torch import load_file
 from selenium import webdriver
 from torch import Tensor
 
 from aelib.data import ImageSet
-
-
-def blobs(n: int = 200, size: int = 28, seed: int = 0) -> ImageSet:
-    """Gray blobs, each at one of ten places that is its label: an autoencoder learns them in seconds."""
-    generator = torch.Generator().manual_seed(seed)
-    y = torch.arange(n) % 10
-    angle = y * (2 * torch.pi / 10) + 0.1 * torch.randn(n, generator=generator)
-    centers = size / 2 + size / 3.5 * torch.stack([angle.sin(), angle.cos()], 1)
-    grid = torch.stack(torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij"))
-    distance = (grid[None] - centers[:, :, None, None]).square().sum(1)
-    return ImageSet((255 * torch.exp(-distance / (size / 6) ** 2)).to(torch.uint8)[:, None], y)
 
 
 @pytest.fixture
@@ -69,16 +57,6 @@ def tiny(cache: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("aelib.data.images.MNIST_ARRAYS", tiny_mnist.expected())
     monkeypatch.setattr("torchvision.datasets.MNIST.resources", tiny_mnist.resources())
     return cache
-
-
-def launch(script: Path, processes: int, *arguments: object, succeeds: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a script on a number of processes of this machine, as ``torchrun`` does."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    settings = os.environ | {"OMP_NUM_THREADS": "1"}  # as torchrun sets it, but for its warning
-    command += [str(script), *map(str, arguments)]
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=240)
-    assert not succeeds or done.returncode == 0, done.stderr[-3000:]
-    return done
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from zoo import TRAININGS
 from aelib import likelihoods as lk
 from aelib import metrics
 from aelib.data import Binarized, ImageSet, Splits, binarize, formats, whiten
-from aelib.explorer.layers import Step
-from aelib.explorer.packing import as_bytes, pack, pack_codes, to_json
-from aelib.explorer.quantize import quantize, rounded
+from aelib.explorer.network.layers import Step
+from aelib.explorer.network.packing import as_bytes, pack, pack_codes, to_json
+from aelib.explorer.network.quantize import quantize, rounded
 from aelib.metrics import clusters, matching, parzen
 from aelib.metrics.reconstruction import per_pixel
 from aelib.models.autoencoder import Autoencoder

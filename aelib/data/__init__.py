@@ -3,13 +3,13 @@
 from aelib.data.binarize import Binarized, binarize
 from aelib.data.celeba import celeba
 from aelib.data.fashion import CLOTHES, fashion_mnist
+from aelib.data.fetch.sources import DataError
 from aelib.data.grammar import Grammar
 from aelib.data.grids import Grids
 from aelib.data.images import mnist
 from aelib.data.imageset import Batch, ImageSet, Splits
 from aelib.data.photographs import photographs, whiten, whitened_patches
 from aelib.data.reviews import Reviews, ReviewSplits, imdb, rotten_tomatoes
-from aelib.data.sources import DataError
 from aelib.data.sprites import Sprites, sprites
 from aelib.data.text import EOS, PAD, UNKNOWN, Buckets, TextSet, Vocabulary, reversed_words, tokenize, with_end
 from aelib.data.variations import Variation, variation

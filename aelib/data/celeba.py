@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
+from aelib.data.fetch.sources import DataError, cache_folder
 from aelib.data.imageset import ImageSet
-from aelib.data.sources import DataError, cache_folder
 
 CROP = 178  # pixels; the aligned photographs are 178 wide and 218 high
 

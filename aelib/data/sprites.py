@@ -2,7 +2,8 @@ r"""dSprites, drawn rather than downloaded: 737,280 binary images of one shape e
 
 Matthey, Higgins, Hassabis & Lerchner, "dSprites: Disentanglement testing Sprites dataset", 2017 (Apache-2.0).
 An image is given by five factors, so a batch of images is drawn on its device from a batch of numbers. What shapes,
-sizes, angles and positions are was measured on frames of the original, which ``tests/test_sprites.py`` compares with.
+sizes, angles and positions are was measured on frames of the original, which ``tests/data/test_sprites.py`` compares
+with.
 """
 
 from dataclasses import dataclass

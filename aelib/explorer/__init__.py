@@ -5,8 +5,8 @@ page, from disk or on a phone; ``plane(...).widget()`` is the same explorer as a
 """
 
 from aelib.explorer.page import Explorer
-from aelib.explorer.sweeps import texts, traversal
-from aelib.explorer.symbols import codebook
-from aelib.explorer.views import Frame, draw, film, frame, plane
+from aelib.explorer.views.planes import Frame, draw, film, frame, plane
+from aelib.explorer.views.sweeps import texts, traversal
+from aelib.explorer.views.symbols import codebook
 
 __all__ = ["Explorer", "Frame", "codebook", "draw", "film", "frame", "plane", "texts", "traversal"]

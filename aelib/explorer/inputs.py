@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from aelib.data import ImageSet
-from aelib.explorer.export import frozen
+from aelib.explorer.network.export import frozen
 
 TAIL = 0.01  # the part of the codes that may lie outside of the window, at each of its sides
 MARGIN = 1.08

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aelib.explorer.packing import to_json
+from aelib.explorer.network.packing import to_json
 
 if TYPE_CHECKING:
     from aelib.explorer.widget import ExplorerWidget

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from aelib.data import Grids, ImageSet
 from aelib.metrics.reconstruction import Evaluated, image_batches
-from aelib.models.prior import Predictions, symbol_nll
+from aelib.models.pixelcnn import Predictions, symbol_nll
 from aelib.models.quantizers import code_counts, perplexity
 
 

@@ -12,7 +12,7 @@ from aelib.metrics.probes import logistic_regression
 from aelib.metrics.reconstruction import codes, per_pixel, reconstructions, ssim
 from aelib.metrics.robustness import error_under, missing_patch, noise, shift
 from aelib.metrics.rounding import Rounded
-from aelib.models.priors import FittedGaussian, draw
+from aelib.priors import FittedGaussian, draw
 
 
 def overview(model: Any, train: ImageSet, test: ImageSet, bits: int = 9, quick: int = 2000) -> dict[str, float]:

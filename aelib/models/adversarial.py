@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from aelib.data import Batch, ImageSet
 from aelib.likelihoods import squared_error
 from aelib.models.autoencoder import EncoderDecoder
-from aelib.models.priors import Prior
 from aelib.nets import mlp
+from aelib.priors import Prior
 
 Nets = Mapping[str, nn.Module]
 

@@ -10,9 +10,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from aelib.claims import Claim, load_all, table_html
 from aelib.plots import COLORS
-from aelib.provenance import RESULTS
+from aelib.records.claims import Claim, load_all, table_html
+from aelib.records.provenance import RESULTS
 
 
 class Scoreboard(SphinxDirective):

@@ -1,0 +1,1 @@
+"""Getting data: sources in order, downloads that are verified, files read into arrays."""

@@ -1,0 +1,227 @@
+"""One training loop for every chapter: :func:`fit` knows phases and batches, and no model.
+
+The data stay in memory on the device; a batch is an index into them. The engine is Hugging Face ``accelerate``:
+the same call runs on a CPU, on a GPU, or on several processes under ``accelerate launch``.
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from aelib.training.compiling import check_compile
+from aelib.training.phases import Callback, Data, EarlyStopping, EpochEnd, Modules, Phase
+from aelib.training.precision import chosen_precision, training_precision
+from aelib.training.processes import agree_on_epoch, in_any_process, noticing_a_lost_process, share_buffers
+from aelib.training.state import StateFile
+from aelib.training.steps import PhaseAtWork
+from aelib.training.tracking import LogWith, tracking
+
+__all__ = ["EarlyStopping", "EpochEnd", "Phase", "fit"]
+
+
+def fit(
+    modules: Modules,
+    phases: Phase | Sequence[Phase],
+    data: Data,
+    *,
+    epochs: int,
+    batch_size: int = 128,
+    seed: int = 0,
+    validation: int = 0,
+    callbacks: Sequence[Callback] = (),
+    state_file: str | os.PathLike[str] | None = None,
+    log_with: LogWith | None = None,
+    precision: str | None = None,
+    compile: bool | str = False,
+) -> pd.DataFrame:
+    """Train *modules* in place and return the history.
+
+    In each step every phase sees the same batch. The result depends on the modules' start and on *seed* alone:
+    the same bits on the same kind of CPU, resumed or not. The caller's random state is left as it was, the
+    modules are left in evaluation mode, on the device that they came from.
+
+    Args:
+        modules: names to modules; objectives call them by these names.
+        phases: what to do with a batch, in order.
+        data: the training set.
+        epochs: passes through it.
+        batch_size: examples in a step, over all processes together.
+        seed: decides the order of the examples, the validation split, and all noise.
+        validation: how many examples to hold out of *data*, evaluated after each epoch.
+        callbacks: called after each epoch with an :class:`EpochEnd`; one that returns True ends the training, in
+            all processes even if it does so in one. What one has to remember in a resumed run it gives and takes as
+            JSON by ``state_dict`` and ``load_state_dict``.
+        state_file: where to save the state after each epoch, and to resume from if it exists: then with the modules'
+            start, the optimizers and everything else as they were in the first call.
+        log_with: trackers that get the history's numbers after each epoch: names that ``accelerate`` knows, such as
+            ``"tensorboard"``, which writes to ``runs/`` under the modules' names, or trackers such as
+            ``TensorBoardTracker("beta 4", "logs")``.
+        precision: of the training steps, and of them alone. ``"tf32"``, the default, rounds the factors of float32
+            matrix products and convolutions to 11 significant bits on the GPUs that do so, an error of 0.05 % at most
+            in each; ``"bf16"`` runs the modules, not the objective, under autocast with 8 bits, 0.4 %; ``"float32"``
+            allows neither. Elsewhere nothing is changed: evaluate a likelihood outside of a training step. Left away,
+            it is what ``accelerate launch --mixed_precision`` was told. On a CPU, "tf32" is float32.
+        compile: True compiles each phase's forward and backward pass by ``torch.compile``, on a GPU into CUDA graphs.
+            It takes seconds to a minute before the first step, and pays where launching kernels takes longer than they
+            run: small networks, many steps. It concerns full batches of training; the short last one and the
+            validation run as they are. The compiler draws noise in its own way: again the same bits from the same
+            seed, but not those of a run without. A text names another of ``torch.compile``'s backends.
+
+    Returns:
+        One row for each epoch, split, phase and term: its mean over the examples. ``history.attrs["seconds"]``
+        holds the seconds that each epoch run by this call took.
+
+    Raises:
+        ValueError: the arguments do not fit together, the state file belongs to another run, a tracker is not
+            known or not installed, or there is no compiler or more than one process to compile for.
+        FloatingPointError: a term is not finite; the message names phase, term, epoch and batch.
+        RuntimeError: another process of the training has ended.
+    """
+    phases = (phases,) if isinstance(phases, Phase) else tuple(phases)
+    _check(modules, phases, data, epochs, batch_size, validation)
+    # A bare Accelerator() under torchrun on CPUs would silently run independent copies.
+    # Its own mixed precision would outlast the training, in the modules' forward.
+    accelerator = Accelerator(
+        cpu=not torch.cuda.is_available(), mixed_precision="no", log_with=log_with, project_dir="runs"
+    )
+    device, rank = accelerator.device, accelerator.process_index
+    precision = chosen_precision(precision)
+    check_compile(compile, device, accelerator.num_processes)
+
+    split = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    held, kept = split[:validation].to(device), split[validation:].to(device)
+    data, steps = data.to(device), -(-len(kept) // batch_size)
+    homes = {name: next((p.device for p in module.parameters()), device) for name, module in modules.items()}
+    run = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "validation": validation, "examples": len(data)}
+    with (
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        noticing_a_lost_process(accelerator),
+        tracking(accelerator, log_with, "-".join(modules), run),
+    ):
+        trained = {name for p in phases for name in (modules if p.updates is None else p.updates)}
+        nets = {n: accelerator.prepare(m) if n in trained else m.to(device) for n, m in modules.items()}
+        runners = [PhaseAtWork(phase, modules, nets, epochs * steps, steps, device, compile) for phase in phases]
+        steps_of = [(r.name, r.optimizer, r.scheduler) for r in runners]
+        conditions = run | {"objectives": [phase.objective for phase in phases]}
+        state = StateFile(state_file, modules, steps_of, conditions, callbacks)
+        rows, start, done = state.load()
+        agree_on_epoch(accelerator, start, state_file)
+        seconds: list[float] = []
+
+        bar = tqdm(
+            total=epochs * steps, initial=start * steps, delay=1, unit="batch", disable=None if rank == 0 else True
+        )
+        for epoch in range(start + 1, epochs + 1):
+            if done:
+                break
+            began = time.perf_counter()
+            # A fresh seed an epoch makes a resumed run draw what the uninterrupted one would have drawn.
+            torch.manual_seed(int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1)[0]))
+            order = kept[torch.randperm(len(kept), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))]
+            passes = [("train", order)] + ([("validation", held)] if validation else [])
+            terms: dict[tuple[str, str, str], float] = {}
+            for split_name, index in passes:
+                train = split_name == "train"
+                with training_precision(precision, modules, device) if train else nullcontext():
+                    means = _run_epoch(nets, runners, data, index, batch_size, accelerator, train, epoch, bar)
+                terms |= {(split_name, phase, term): value for (phase, term), value in means.items()}
+            share_buffers(accelerator, modules.values())
+            seconds.append(time.perf_counter() - began)
+            rows += [{"epoch": epoch, "split": s, "phase": p, "term": t, "value": v} for (s, p, t), v in terms.items()]
+            accelerator.log({"/".join(key): value for key, value in terms.items()}, step=epoch)
+            bar.set_postfix({"epoch": epoch, "loss": f"{terms['train', phases[0].name, 'loss']:.4g}"})
+            stops = [bool(callback(EpochEnd(epoch, terms, modules))) for callback in callbacks]
+            done = in_any_process(accelerator, any(stops))
+            if accelerator.is_main_process:
+                state.save(rows, epoch, done)
+        bar.close()
+    for name, module in modules.items():
+        module.zero_grad()
+        module.eval().to(homes[name])
+    history = pd.DataFrame(rows, columns=["epoch", "split", "phase", "term", "value"])
+    history.attrs["seconds"] = seconds
+    return history
+
+
+def _run_epoch(
+    nets: Modules,
+    runners: Sequence[PhaseAtWork],
+    data: Data,
+    order: Tensor,
+    batch_size: int,
+    accelerator: Accelerator,
+    train: bool,
+    epoch: int,
+    bar: Any,
+) -> dict[tuple[str, str], float]:
+    """One pass through *order*; the mean of each term over its examples, the same on every process."""
+    rank, world = accelerator.process_index, accelerator.num_processes
+    for net in nets.values():
+        net.train(train)
+    logged: list[Tensor] = []
+    columns: list[tuple[str, str]] = []
+    batches = order.split(batch_size)
+    parameters = [p for net in nets.values() for p in net.parameters()]
+    graphs = accelerator.device.type == "cuda" and any(runner.compiled for runner in runners)
+    with torch.set_grad_enabled(train):
+        for whole in batches:
+            mine = whole[rank::world]
+            # Processes may hold parts of unequal size, or none: weigh each so that the average of the gradients
+            # is the gradient of the whole batch.
+            share = len(mine) / len(whole)
+            batch = data.batch(mine if len(mine) else whole[:1])
+            row: list[Tensor] = []
+            columns = []
+            if graphs:
+                torch.compiler.cudagraph_mark_step_begin()
+            for runner in runners:
+                # Also those that the phase does not update: they would add up, and lie in a CUDA graph's memory.
+                for parameter in parameters:
+                    parameter.grad = None
+                terms = runner.terms(batch, compiled=train and len(whole) == batch_size)
+                if train:
+                    accelerator.backward(terms["loss"] if world == 1 else terms["loss"] * (share * world))
+                    runner.optimizer.step()
+                    runner.scheduler.step()
+                row += [value.detach() for value in terms.values()]
+                columns += [(runner.name, term) for term in terms]
+            logged.append(torch.stack(row) * (share * len(whole)))
+            if train:
+                bar.update()
+    # The one synchronization of the epoch: until here no number has left the device.
+    table = accelerator.reduce(torch.stack(logged), reduction="sum").double().cpu()
+    sizes = torch.tensor([len(b) for b in batches], dtype=torch.float64)
+    if not table.isfinite().all():
+        at, column = (int(i) for i in (~table.isfinite()).nonzero()[0])
+        phase, term = columns[column]
+        raise FloatingPointError(
+            f"Phase {phase!r}: the term {term!r} became {table[at, column] / sizes[at]:.3g} in epoch {epoch}, "
+            f"batch {at + 1} of {len(batches)}{'' if train else ' of the validation split'}. "
+            "Lower the learning rate, or look for extreme values in the data."
+        )
+    return dict(zip(columns, (table.sum(0) / sizes.sum()).tolist(), strict=True))
+
+
+def _check(
+    modules: Modules, phases: Sequence[Phase], data: Data, epochs: int, batch_size: int, validation: int
+) -> None:
+    if not isinstance(modules, Mapping):
+        raise TypeError(f'fit takes its modules by name, e.g. {{"ae": model}}; it got a {type(modules).__name__}.')
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"epochs and batch_size must be 1 or more; they are {epochs} and {batch_size}.")
+    if not hasattr(data, "batch"):
+        raise TypeError(f"fit takes a data set such as mnist().train; it got a {type(data).__name__}.")
+    if not 0 <= validation < len(data):
+        raise ValueError(f"validation must leave examples to train on: 0 to {len(data) - 1}; it is {validation}.")
+    names = [phase.name for phase in phases]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"fit needs one or more phases, each with a name of its own; it got {names}.")

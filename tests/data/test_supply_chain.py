@@ -1,0 +1,125 @@
+"""What this tree trusts: nothing is unpickled, evaluated or unpacked; what is installed and what CI runs is pinned."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("aelib", "notebooks", "scripts", "benchmarks", "book/_ext")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+
+CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "tempfile.mktemp"}
+MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "torch.hub"}
+METHODS = {"extractall", "extract", "unpack_archive", "unsafe_load", "read_pickle", "torch_load"}
+RESTRICTED_UNPICKLER = "aelib/data/fetch/formats.py"  # reads arrays only; tests/support/faults.py attacks it
+
+
+def faults(source: str) -> list[str]:
+    """What a source does that it must not do, with its line."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {node.module} if isinstance(node, ast.ImportFrom) else {alias.name for alias in node.names}
+            found += [f"{node.lineno}: imports {name}" for name in names & MODULES]
+        if not isinstance(node, ast.Call):
+            continue
+        called, options = ast.unparse(node.func), {one.arg: ast.unparse(one.value) for one in node.keywords}
+        last = called.rsplit(".", 1)[-1]
+        if called in CALLS or (last in METHODS and options.get("filter") != "'data'"):
+            found.append(f"{node.lineno}: calls {called}")
+        if called == "torch.load" and options.get("weights_only") != "True":
+            found.append(f"{node.lineno}: torch.load without weights_only=True")
+        if called in ("np.load", "numpy.load") and options.get("allow_pickle", "False") != "False":
+            found.append(f"{node.lineno}: numpy.load of pickles")
+        if called in ("yaml.load", "joblib.load"):
+            found.append(f"{node.lineno}: {called} makes any object")
+        if options.get("shell", "False") != "False":
+            found.append(f"{node.lineno}: runs a shell")
+        if options.get("verify") == "False" or "_create_unverified_context" in called:
+            found.append(f"{node.lineno}: trusts any server")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("import pickle", "1: imports pickle"),
+        ("from pickle import loads", "1: imports pickle"),
+        ("x = 1\neval('x')", "2: calls eval"),
+        ("torch.load(f)", "1: torch.load without weights_only=True"),
+        ("torch.load(f, weights_only=False)", "1: torch.load without weights_only=True"),
+        ("tarfile.open(f).extractall(d)", "1: calls tarfile.open(f).extractall"),
+        ("archive.extractall(d, filter='fully_trusted')", "1: calls archive.extractall"),
+        ("np.load(f, allow_pickle=True)", "1: numpy.load of pickles"),
+        ("subprocess.run(c, shell=True)", "1: runs a shell"),
+        ("requests.get(u, verify=False)", "1: trusts any server"),
+    ],
+)
+def test_the_search_finds_what_it_looks_for(source: str, fault: str) -> None:
+    assert faults(source) == [fault]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["model.eval()", "torch.load(f, weights_only=True)", "archive.extractall(d, filter='data')", "re.compile('x')"],
+)
+def test_the_search_lets_the_rest_pass(source: str) -> None:
+    assert faults(source) == []
+
+
+@each_file
+def test_nothing_unsafe_is_called(path: Path) -> None:
+    found = faults(path.read_text(encoding="utf-8"))
+    if str(path.relative_to(ROOT)) == RESTRICTED_UNPICKLER:
+        found = [line for line in found if not line.endswith("imports pickle")]
+    assert found == []
+
+
+def test_the_one_unpickler_can_name_nothing_but_arrays() -> None:
+    tree = ast.parse((ROOT / RESTRICTED_UNPICKLER).read_text(encoding="utf-8"))
+    used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert {name for name in used if name.startswith("pickle.")} == {"pickle.Unpickler", "pickle.UnpicklingError"}
+
+
+def test_what_is_installed_is_pinned() -> None:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line.strip() and not line.startswith("#") and line != "-e ."]
+    assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][\w.]*", pin)] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = {pin.split("==")[0] for pin in pins}
+    assert {re.split(r"[<>=!~\[]", one)[0] for one in project["dependencies"]} <= pinned
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name)
+def test_actions_are_pinned_and_have_no_more_rights_than_they_need(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    used = re.findall(r"uses: *(.*)", text)
+    assert used
+    assert [one for one in used if not re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one)] == []
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        assert job.get("permissions", {}).get("contents", "read") == "read", name
+        for step in job["steps"]:
+            assert "${{ github.event" not in str(step.get("run", "")), "what a stranger wrote would run"
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_the_tools_that_ci_installs_are_pinned() -> None:
+    scripts = [*(ROOT / ".github" / "workflows").glob("*.yml"), *(ROOT / ".ci").iterdir()]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
+    tools = re.findall(r"(?:pip install|pipx run|uvx) +([^-\s]\S*)", text)
+    assert {re.split("[=@]", tool)[0] for tool in tools} == {"uv", "pip-audit"}
+    assert [tool for tool in tools if not re.fullmatch(r"[a-z-]+(==|@)[0-9.]+", tool)] == []
+
+
+def test_how_to_report_a_weakness_is_said() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    for word in ("Report", "safetensors", "SHA-256", ".ci/audit"):
+        assert word in text

@@ -1,0 +1,402 @@
+"""The adversarial autoencoder: which phase moves what, known values of its losses, its priors, clusters and holes."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from launching import SUPPORT
+from scipy.stats import kstest
+from sklearn.metrics import log_loss
+from torch import nn
+
+from aelib.data import Batch, ImageSet
+from aelib.metrics.clusters import cluster_error, majority_labels, surest_labels
+from aelib.metrics.matching import density_ratio, hole_fraction, jensen_shannon, mmd
+from aelib.models.adversarial import (
+    AdversarialAutoencoder,
+    ClassificationLoss,
+    Discriminator,
+    DiscriminatorLoss,
+    GeneratorLoss,
+    Match,
+    ReconstructionLoss,
+    SaturatingGeneratorLoss,
+)
+from aelib.plots import density_maps
+from aelib.priors import Categorical, Gaussian, GaussianMixture, SwissRoll, draw
+from aelib.training import Phase, fit
+from aelib.training.optimizers import adam, sgd
+
+PLANE = (Match(Gaussian(2)),)
+
+
+def tiny(style: int = 2, classes: int = 0) -> AdversarialAutoencoder:
+    torch.manual_seed(0)
+    return AdversarialAutoencoder(style, classes, hidden=(20,), shape=(1, 8, 8))
+
+
+def judge(inputs: int = 2, noise: float = 0.0) -> Discriminator:
+    torch.manual_seed(1)
+    return Discriminator(inputs, (20,), noise)
+
+
+class Score(nn.Module):
+    """A discriminator whose log-odds are the first number of the code."""
+
+    def forward(self, z):
+        return z[:, 0]
+
+
+def test_the_model_has_its_shapes():
+    model = tiny(style=3, classes=5).eval()
+    out = model(torch.rand(7, 1, 8, 8))
+    assert out.z.shape == (7, 8)
+    assert out.x_hat.shape == (7, 1, 8, 8)
+    torch.testing.assert_close(out.z[:, :5].sum(1), torch.ones(7))
+    assert not torch.allclose(out.z[:, 5:].sum(1), torch.ones(7))
+    with pytest.raises(ValueError, match="expects a batch of images"):
+        model.encode(torch.rand(7, 64))
+
+
+def test_the_papers_network_has_two_hidden_layers_of_a_thousand():
+    linear = [m for m in AdversarialAutoencoder(8).modules() if isinstance(m, nn.Linear)]
+    assert [(m.in_features, m.out_features) for m in linear] == [
+        (784, 1000), (1000, 1000), (1000, 8), (8, 1000), (1000, 1000), (1000, 784)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("objective", "updates"),
+    [
+        (ReconstructionLoss(), {"encoder", "decoder"}),
+        (DiscriminatorLoss(PLANE), {"discriminator"}),
+        (GeneratorLoss(PLANE), {"encoder"}),
+        (SaturatingGeneratorLoss(PLANE), {"encoder"}),
+    ],
+)
+def test_each_phase_moves_its_own_modules_and_no_other(small, objective, updates):
+    nets = tiny().nets(discriminator=judge())
+    before = {n: [p.clone() for p in m.parameters()] for n, m in nets.items()}
+    fit(nets, Phase(objective, sgd(0.1), updates=tuple(updates)), small, epochs=1, batch_size=60)
+    moved = {n for n, m in nets.items() if not all(map(torch.equal, m.parameters(), before[n]))}
+    assert moved == updates
+
+
+def test_the_discriminators_gradient_stops_at_the_code_and_the_generators_reaches_the_encoder(small):
+    nets, batch = tiny().nets(discriminator=judge()), small.batch([0, 1, 2])
+    DiscriminatorLoss(PLANE)(nets, batch)["loss"].backward()
+    assert all(p.grad is None for n in ("encoder", "decoder") for p in nets[n].parameters())
+    assert all(p.grad.abs().sum() > 0 for p in nets["discriminator"].parameters())
+    GeneratorLoss(PLANE)(nets, batch)["loss"].backward()
+    assert sum(p.grad.abs().sum() for p in nets["encoder"].parameters()) > 0
+    assert all(p.grad is None for p in nets["decoder"].parameters())
+
+
+def test_what_the_generator_leaves_in_the_discriminators_gradient_is_not_used(small):
+    """Two steps of both phases are the same with the discriminator's gradients wiped in between."""
+
+    class Wiped(GeneratorLoss):
+        def __call__(self, nets, batch):
+            for p in nets["discriminator"].parameters():
+                p.requires_grad_(False)
+            terms = super().__call__(nets, batch)
+            for p in nets["discriminator"].parameters():
+                p.requires_grad_(True)
+            return terms
+
+    trained = []
+    for generator in (GeneratorLoss(PLANE), Wiped(PLANE)):
+        model, discriminator = tiny(), judge()
+        phases = [
+            Phase(DiscriminatorLoss(PLANE), adam(1e-2), updates=("discriminator",), name="discriminator"),
+            Phase(generator, adam(1e-2), updates=("encoder",), name="generator"),
+        ]
+        fit(model.nets(discriminator=discriminator), phases, small, epochs=2, batch_size=60)
+        trained.append([*model.parameters(), *discriminator.parameters()])
+    assert all(map(torch.equal, *trained))
+
+
+def test_losses_of_an_undecided_discriminator_are_logarithms_of_two(small):
+    undecided = judge()
+    nn.init.zeros_(undecided.layers[-1].weight)
+    nn.init.zeros_(undecided.layers[-1].bias)
+    nets, batch = tiny().nets(discriminator=undecided), small.batch(range(50))
+    terms = DiscriminatorLoss(PLANE)(nets, batch)
+    assert terms["loss"].item() == pytest.approx(math.log(4))
+    assert terms["discriminator on prior"] == terms["discriminator on codes"] == 0.5
+    assert GeneratorLoss(PLANE)(nets, batch)["loss"].item() == pytest.approx(math.log(2))
+    assert SaturatingGeneratorLoss(PLANE)(nets, batch)["loss"].item() == pytest.approx(-math.log(2))
+
+
+class FromPrior(nn.Module):
+    """An encoder that has nothing left to learn: its codes are draws from N(shift, 1), whatever the image."""
+
+    def __init__(self, shift: float) -> None:
+        super().__init__()
+        self.shift = shift
+
+    def forward(self, x):
+        return self.shift + torch.randn(len(x), 1, device=x.device)
+
+
+@pytest.mark.parametrize("shift", [0.0, 2.0])
+def test_the_best_discriminators_loss_is_log_four_minus_twice_the_divergence(shift):
+    """Between N(0, 1) and N(shift, 1) the best log-odds are known: shift · (shift/2 − z)."""
+    z = torch.linspace(-12, 14, 200_001, dtype=torch.float64)
+    p, q = (torch.exp(-((z - m) ** 2) / 2) / math.sqrt(2 * math.pi) for m in (0.0, shift))
+    mean = (p + q) / 2
+    js = torch.trapezoid(0.5 * torch.special.xlogy(p, p / mean) + 0.5 * torch.special.xlogy(q, q / mean), z).item()
+
+    class Best(nn.Module):
+        def forward(self, z):
+            return shift * (shift / 2 - z[:, 0])
+
+    torch.manual_seed(0)
+    nets, batch = {"encoder": FromPrior(shift), "discriminator": Best()}, Batch(torch.zeros(200_000, 1, 1, 1), None)
+    loss = DiscriminatorLoss((Match(Gaussian(1)),))(nets, batch)["loss"].item()
+    assert loss == pytest.approx(math.log(4) - 2 * js, abs=0.005)
+
+
+def test_a_discriminator_of_identical_distributions_learns_log_four(small):
+    nets = {"encoder": FromPrior(0.0), "discriminator": judge(1)}
+    phase = Phase(DiscriminatorLoss((Match(Gaussian(1)),)), adam(1e-2), updates=("discriminator",))
+    history = fit(nets, phase, ImageSet(small.x.repeat(50, 1, 1, 1), small.y.repeat(50)), epochs=3, batch_size=1000)
+    loss = history[history.term == "loss"].value.iloc[-1]
+    assert loss == pytest.approx(math.log(4), abs=0.01)
+
+
+def test_losses_agree_with_scikit_learn():
+    batch = Batch(torch.rand(40, 1, 8, 8), None)
+    nets = tiny().nets(discriminator=Score())
+    torch.manual_seed(3)
+    terms = DiscriminatorLoss(PLANE)(nets, batch)
+    torch.manual_seed(3)
+    scores = torch.cat([PLANE[0].drawn(batch)[:, 0], nets["encoder"](batch.x)[:, 0]]).detach()
+    truth = [1] * 40 + [0] * 40
+    assert terms["loss"].item() == pytest.approx(2 * log_loss(truth, scores.sigmoid().numpy()), rel=1e-5)
+    fooled = GeneratorLoss(PLANE)(nets, batch)["loss"].item()
+    assert fooled == pytest.approx(log_loss([1] * 40, scores[40:].sigmoid().numpy(), labels=[0, 1]), rel=1e-5)
+
+
+def test_the_saturating_loss_has_the_others_gradient_times_the_odds():
+    score = torch.tensor([-8.0, -1.0, 0.0, 3.0], requires_grad=True)
+    (plain,) = torch.autograd.grad(GeneratorLoss(PLANE).term(score), score)
+    (saturating,) = torch.autograd.grad(SaturatingGeneratorLoss(PLANE).term(score), score)
+    torch.testing.assert_close(saturating, plain * score.detach().exp())
+
+
+def test_matches_look_at_their_own_columns(small):
+    model = tiny(style=3, classes=5)
+    seen = {}
+
+    class Spy(nn.Module):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+
+        def forward(self, z):
+            seen[self.name] = z.detach()
+            return z[:, 0]
+
+    matches = (Match(Categorical(5), (0, 5), "class"), Match(Gaussian(3), (5, None), "style"))
+    nets = model.nets(**{"class": Spy("class"), "style": Spy("style")})
+    batch = small.batch(range(30))
+    terms = DiscriminatorLoss(matches)(nets, batch)
+    assert set(terms) == {"loss", "class on prior", "class on codes", "style on prior", "style on codes"}
+    code = model.encode(batch.x).detach()
+    torch.testing.assert_close(seen["class"][30:], code[:, :5])
+    torch.testing.assert_close(seen["style"][30:], code[:, 5:])
+    assert set(seen["class"][:30].unique().tolist()) == {0.0, 1.0}
+    one = [GeneratorLoss((m,))(nets, batch)["loss"] for m in matches]
+    lighter = (replace(matches[0], weight=0.1), matches[1])
+    torch.testing.assert_close(GeneratorLoss(matches)(nets, batch)["loss"], one[0] + one[1])
+    torch.testing.assert_close(GeneratorLoss(lighter)(nets, batch)["loss"], 0.1 * one[0] + one[1])
+
+
+def test_a_discriminator_that_is_told_labels_compares_a_digit_with_its_own_petal():
+    petals = GaussianMixture(along=0.01, across=0.01)
+    match = Match(petals, labels=True)
+    y = torch.tensor([3, -1, 7, -1])
+    batch = Batch(torch.rand(4, 1, 8, 8), y)
+    drawn = match.drawn(batch)
+    assert drawn.shape == (4, 2 + 11)
+    torch.testing.assert_close(drawn[:, 2:].argmax(1), y + 1)  # the first place says: unknown
+    angles = torch.atan2(drawn[:, 1], drawn[:, 0]) % (2 * math.pi)
+    torch.testing.assert_close(angles[[0, 2]], 2 * math.pi * y[[0, 2]] / 10, atol=0.05, rtol=0)
+    assert match.codes(torch.rand(4, 2), batch).shape == (4, 13)
+    with pytest.raises(ValueError, match="needs labels in the batch"):
+        match.drawn(Batch(batch.x, None))
+
+
+def test_a_prior_of_another_size_than_the_code_is_refused(small):
+    nets = tiny(style=3).nets(discriminator=judge(2))
+    with pytest.raises(ValueError, match=r"draws rows of 2 numbers, and the columns \(0, None\) of the code are 3"):
+        DiscriminatorLoss(PLANE)(nets, small.batch([0, 1]))
+
+
+def test_the_discriminators_noise_is_for_training_only():
+    noisy, z = judge(noise=0.3), torch.zeros(5, 2)
+    assert noisy.train()(z).unique().numel() == 5
+    assert noisy.eval()(z).unique().numel() == 1
+
+
+def test_labels_are_learned_from_the_labeled_images_alone(small):
+    model = tiny(style=2, classes=10)
+    phase = Phase(ClassificationLoss(small[:60], size=30), adam(1e-2), updates=("encoder",))
+    nothing = ImageSet(torch.zeros_like(small.x), torch.full_like(small.y, -1))  # the batches tell nothing
+    history = fit({"encoder": model.encoder}, phase, nothing, epochs=60, batch_size=60)
+    with torch.no_grad():
+        p = model.encode(small.images())[:, :10]
+    assert (p.argmax(1) == small.y).float().mean() > 0.9
+    few = ClassificationLoss(small[:20])({"encoder": model.encoder}, small.batch([0]))
+    assert few["loss"].item() == pytest.approx(log_loss(small.y[:20].numpy(), p[:20].numpy(), labels=range(10)), 1e-4)
+    assert history[history.term == "accuracy"].value.iloc[-1] > 0.9
+
+
+def test_three_phases_bring_the_codes_near_the_prior(small):
+    """Blobs at ten places, whose codes are too near to each other before training."""
+    torch.manual_seed(0)
+    match = (Match(Gaussian(2)),)
+    model = AdversarialAutoencoder(2, hidden=(20,), shape=(1, 8, 8), normalize=True).eval()
+    phases = [
+        Phase(ReconstructionLoss(), adam(1e-3), updates=("encoder", "decoder")),
+        Phase(DiscriminatorLoss(match), adam(2e-3), updates=("discriminator",)),
+        Phase(GeneratorLoss(match), adam(2e-3), updates=("encoder",)),
+    ]
+    torch.manual_seed(0)
+    prior = draw(Gaussian(2), 500)
+    before = mmd(model.encode(small.images()).detach(), prior)
+    fit(model.nets(discriminator=judge()), phases, small, epochs=40, batch_size=12)
+    after = mmd(model.encode(small.images()).detach(), prior)
+    assert after < before / 3
+
+
+def test_a_normalized_code_starts_with_the_priors_moments_and_every_class_in_use(images):
+    torch.manual_seed(0)
+    model = AdversarialAutoencoder(3, 10, hidden=(50,), normalize=True).train()
+    z = model.encode(images.images()).detach()
+    torch.testing.assert_close(z[:, 10:].mean(0), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(z[:, 10:].std(0, correction=0), torch.ones(3), atol=0.05, rtol=0)
+    assert z[:, :10].argmax(1).unique().numel() >= 8
+
+
+def test_dropout_hides_pixels_while_training_only(small):
+    torch.manual_seed(0)
+    model, x = AdversarialAutoencoder(2, hidden=(20,), shape=(1, 8, 8), dropout=0.3), small.images()
+    assert not torch.equal(model.train().encode(x), model.encode(x))
+    assert torch.equal(model.eval().encode(x), model.encode(x))
+
+
+def test_the_gaussian_prior_has_its_moments():
+    torch.manual_seed(0)
+    z = draw(Gaussian(3, 5.0), 20_000)
+    assert z.shape == (20_000, 3)
+    torch.testing.assert_close(z.T.cov(), 25 * torch.eye(3), atol=0.8, rtol=0)
+    assert all(kstest(z[:, i].numpy() / 5, "norm").pvalue > 0.01 for i in range(3))
+
+
+def test_each_petal_has_its_center_and_its_spread():
+    torch.manual_seed(0)
+    prior = GaussianMixture(parts=10, radius=2.0, along=0.5, across=0.15)
+    for part in range(10):
+        z = prior.sample(torch.full((20_000,), part))
+        angle = torch.tensor(2 * math.pi * part / 10)
+        outwards, sidewards = torch.stack([angle.cos(), angle.sin()]), torch.stack([-angle.sin(), angle.cos()])
+        torch.testing.assert_close(z.mean(0), 2 * outwards, atol=0.02, rtol=0)
+        torch.testing.assert_close((z @ outwards).std().item(), 0.5, atol=0.01, rtol=0)
+        torch.testing.assert_close((z @ sidewards).std().item(), 0.15, atol=0.01, rtol=0)
+    parts = draw(prior, 20_000)
+    torch.testing.assert_close(parts.mean(0), torch.zeros(2), atol=0.05, rtol=0)
+
+
+def test_the_swiss_roll_is_a_spiral_with_even_pieces():
+    torch.manual_seed(0)
+    prior = SwissRoll(parts=10, turns=2.0, radius=3.0, noise=0.0)
+    for part in range(10):
+        z = prior.sample(torch.full((2_000,), part))
+        reach = z.norm(dim=1) / 3
+        assert (part / 10) ** 0.5 - 1e-5 <= reach.min()
+        assert reach.max() <= ((part + 1) / 10) ** 0.5 + 1e-5
+        angle = torch.atan2(z[:, 1], z[:, 0])
+        turned = (angle - 4 * math.pi * reach + math.pi) % (2 * math.pi) - math.pi
+        torch.testing.assert_close(turned, torch.zeros(2_000), atol=1e-3, rtol=0)
+    assert draw(SwissRoll(noise=1.0), 20_000).var(0).sum() == pytest.approx(2 + 4.5, rel=0.05)  # noise + E[r²]
+
+
+def test_a_categorical_prior_has_a_single_one_anywhere():
+    torch.manual_seed(0)
+    z = draw(Categorical(16), 16_000)
+    assert torch.equal(z.sum(1), torch.ones(16_000))
+    assert torch.equal(z.max(1).values, torch.ones(16_000))
+    assert (z.mean(0) * 16 - 1).abs().max() < 0.15
+
+
+def test_clusters_are_named_and_scored_as_by_hand():
+    p = torch.tensor([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.3, 0.7, 0.0]])
+    y = torch.tensor([5, 2, 2, 7, 7])
+    # Cluster 0 holds images 0 to 2: surest of image 0, a five, but most are twos. Cluster 2 holds none.
+    assert surest_labels(p, y).tolist()[:2] == [5, 7]
+    assert majority_labels(p, y).tolist() == [2, 7, 2]
+    assert cluster_error(p, y, surest_labels(p, y)) == pytest.approx(40)
+    assert cluster_error(p, y, majority_labels(p, y)) == pytest.approx(20)
+    with pytest.raises(ValueError, match="a name for each of 3 clusters"):
+        cluster_error(p, y, y)
+    with pytest.raises(ValueError, match="at least one image"):
+        majority_labels(p, y[:2])
+
+
+def test_codes_drawn_from_the_prior_leave_no_hole_and_half_a_prior_leaves_half():
+    torch.manual_seed(0)
+    z = 5 * torch.randn(40_000, 2)
+    ratio = density_ratio(z, std=5.0, cells=20)
+    assert ratio.mean().item() == pytest.approx(1)
+    assert hole_fraction(ratio) == 0
+    assert 0 < jensen_shannon(ratio) < 2 * 400 / (8 * 40_000)  # chance alone: about half of that
+    half = density_ratio(torch.stack([z[:, 0].abs(), z[:, 1]], 1), std=5.0)
+    assert hole_fraction(half) == 0.5
+    assert (half[:10] == 0).all()  # the first axis is the first coordinate
+    # The ratio is 0 on one half and 2 on the other.
+    known = 0.5 * (0.5 * math.log(2) + 0.5 * math.log(2 / 3)) + 0.5 * math.log(4 / 3)
+    assert jensen_shannon(half) == pytest.approx(known, abs=0.004)
+    with pytest.raises(ValueError, match="codes of two numbers"):
+        density_ratio(torch.rand(5, 3))
+
+
+def test_codes_at_one_point_are_as_far_from_the_prior_as_can_be():
+    ratio = density_ratio(torch.full((1000, 2), 0.3), cells=100)
+    assert jensen_shannon(ratio) == pytest.approx(math.log(2), abs=0.001)
+    assert hole_fraction(ratio) == pytest.approx(1, abs=0.001)
+
+
+def test_mmd_has_the_known_value_for_two_gaussians():
+    """For N(0, 1) and N(m, 1) and a kernel of width w, E k = w / √(w² + 2) · exp(−m² / (2w² + 4))."""
+    torch.manual_seed(0)
+    a, b = torch.randn(4000, 1), 1.5 + torch.randn(4000, 1)
+    expected = 2 / math.sqrt(3) * (1 - math.exp(-(1.5**2) / 6))
+    assert mmd(a, b) == pytest.approx(expected, rel=0.05)
+    same = [mmd(torch.randn(300, 2), torch.randn(300, 2)) for _ in range(20)]
+    assert min(same) < 0 < max(same)  # unbiased
+    assert abs(sum(same)) / 20 < 0.001
+    with pytest.raises(ValueError, match="two or more"):
+        mmd(a[:1], b)
+
+
+def test_density_maps_are_white_where_codes_are_as_dense_as_the_prior():
+    ratio = torch.ones(4, 4)
+    ratio[3, 0] = 2.0  # large first coordinate, small second: the lower right
+    figure = density_maps({"even": torch.ones(4, 4), "one cell": ratio})
+    first, second = (axis.get_images()[0].get_array() for axis in figure.axes[:2])
+    assert (first == 0).all()
+    assert second[0, 3] == 1
+    assert second.sum() == 1
+    assert figure.axes[0].get_images()[0].origin == "lower"
+
+
+@pytest.mark.slow
+def test_two_processes_move_all_three_networks_as_one_does(torchrun):
+    script = SUPPORT / "two_processes_adversarial.py"
+    one, two = torchrun(script, 1), torchrun(script, 2)
+    assert two.pop("processes").item() == 2
+    for key, value in two.items():
+        torch.testing.assert_close(value, one[key], rtol=1e-4, atol=1e-5)

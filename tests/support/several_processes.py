@@ -1,0 +1,116 @@
+"""Run by test_processes under torchrun: each process writes what it saw to a folder, in a file of its own."""
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+from accelerate.tracking import TensorBoardTracker
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+os.environ |= {"AELIB_PROFILE": "cpu", "AELIB_RECORD": "1"}  # before anything is written
+
+from blobs import blobs
+
+from aelib.data import Batch, ImageSet
+from aelib.models.autoencoder import Autoencoder, SquaredError
+from aelib.models.convolutional import Convolutional
+from aelib.models.sparse import Activity, Sparse, SparseAutoencoder, TopK
+from aelib.records.claims import Claims
+from aelib.records.runs import recorded
+from aelib.training import EpochEnd, Phase, fit
+from aelib.training.optimizers import sgd
+
+folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
+own = folder / str(rank)  # each process is told to write to another place
+torch.set_num_threads(1)
+seen: dict[str, Tensor] = {}
+
+
+def exact(nets, batch: Batch) -> dict[str, Tensor]:
+    """The error in double precision, and the first moments of the examples' numbers."""
+    number = batch.y.double()
+    moments = {f"moment {k}": (number**k).mean() for k in (1, 2, 3)}
+    return SquaredError()(nets, Batch(batch.x.double(), batch.y)) | moments
+
+
+gradients: list[Tensor] = []
+
+
+def watched(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    optimizer = sgd(0.001, momentum=0.9)(parameters)
+
+    def note(*_: object) -> None:
+        gradients.append(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]))
+
+    optimizer.register_step_pre_hook(note)
+    return optimizer
+
+
+# 121 examples, 24 held out, in batches of 19: neither divides by the processes, and the last batch has two examples.
+torch.manual_seed(0)
+data = ImageSet(blobs(121, 8).x, torch.arange(121))
+ae = Autoencoder((64, 20, 3), nn.Sigmoid, (1, 8, 8)).double()
+ended: list[int] = []
+options = {"epochs": 3, "batch_size": 19, "validation": 24, "state_file": own / "state.safetensors"}
+tracker = TensorBoardTracker("run", own)
+phase = Phase(exact, watched, name="exact")
+history = recorded(
+    "run",
+    ae,
+    lambda: fit({"ae": ae}, phase, data, log_with=tracker, **options),
+    folder=own,  # type: ignore[arg-type]
+)
+seen["history"] = torch.tensor(history.value.to_numpy())
+seen["gradients"] = torch.stack(gradients)
+seen |= {f"dense.{key}": value for key, value in ae.state_dict().items()}
+
+claims = Claims("99_processes", own)
+table = {"model": "AE", "dataset": "blobs", "metric": "error", "unit": "", "higher_is_better": False, "protocol": ""}
+claims.add("error", values=[1.0], seeds=[0], **table)
+claims.save()
+
+# Units that die count their rest over all examples, on whichever process these are.
+torch.manual_seed(0)
+sparse = SparseAutoencoder(30, lambda: TopK(3), (1, 8, 8)).double()
+activity = Activity(30, 50)
+
+
+def counted(nets, batch: Batch) -> dict[str, Tensor]:
+    return Sparse()(nets, Batch(batch.x.double(), batch.y))
+
+
+fit({"ae": sparse, "activity": activity}, Phase(counted, sgd(0.001), updates=("ae",)), data, epochs=1, batch_size=19)
+seen["idle"] = activity.idle
+
+# Single precision, twice.
+for run in ("first", "second"):
+    torch.manual_seed(0)
+    single = Autoencoder((64, 20, 3), nn.Sigmoid, (1, 8, 8))
+    fit({"ae": single}, Phase(SquaredError()), data, epochs=2, batch_size=19)
+    seen[run] = torch.cat([p.detach().flatten() for p in single.parameters()])
+
+# Batch normalization.
+torch.manual_seed(0)
+conv = Convolutional(2)
+fit({"ae": conv}, Phase(SquaredError(), sgd(1e-4)), blobs(40), epochs=2, batch_size=10)
+seen |= {f"conv.{key}": value for key, value in conv.state_dict().items()}
+
+
+# The last process alone wants to stop after the second epoch.
+def stop(end: EpochEnd) -> bool:
+    return end.epoch == 2 and rank == int(os.environ["WORLD_SIZE"]) - 1
+
+
+seen["stopped"] = torch.tensor(fit({"ae": ae}, Phase(exact, sgd(0.0)), data, epochs=5, callbacks=[stop]).epoch.max())
+
+# The first process finds its state, the others find none.
+options["state_file"] = own / "state.safetensors"
+try:
+    fit({"ae": ae}, phase, data, **options)  # type: ignore[arg-type]
+    said = ""
+except ValueError as error:
+    said = str(error)
+(folder / f"{rank}.txt").write_text(said, encoding="utf-8")
+save_file({key: value.contiguous() for key, value in seen.items()}, folder / f"{rank}.safetensors")

@@ -1,0 +1,157 @@
+"""One small training for each objective of the book: what tests ask that hold for every model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from blobs import blobs
+from torch import nn
+
+from aelib.data import Binarized, Grids, TextSet
+from aelib.models import recurrent
+from aelib.models.adversarial import (
+    AdversarialAutoencoder,
+    ClassificationLoss,
+    Discriminator,
+    DiscriminatorLoss,
+    GeneratorLoss,
+    Match,
+    ReconstructionLoss,
+    SaturatingGeneratorLoss,
+)
+from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
+from aelib.models.beta_vae import BetaTCVAE
+from aelib.models.boltzmann import RBM, ContrastiveDivergence
+from aelib.models.contractive import Contractive, ContractiveAutoencoder, RelativeContractive
+from aelib.models.convolutional import Convolutional, SuperResolution
+from aelib.models.denoising import Denoising, SaltAndPepper, TiedAutoencoder
+from aelib.models.five import SquaredErrorL1
+from aelib.models.iwae import IWAE
+from aelib.models.pixelcnn import PixelCNN, SymbolLikelihood
+from aelib.models.quantizers import FSQ, EMAQuantizer, Quantizer, VectorQuantizer
+from aelib.models.recurrent import Seq2Seq, SequenceClassifier, TokenCrossEntropy
+from aelib.models.sparse import Activity, AuxK, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
+from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
+from aelib.models.vae import ELBO, DenseVAE, FreeBits, GaussianELBO, WarmedELBO, WarmUp
+from aelib.models.vqvae import Quantized, small_vqvae
+from aelib.priors import Categorical, Gaussian, GaussianMixture
+from aelib.training import Phase
+from aelib.training.phases import Data
+
+SHAPE = (1, 8, 8)
+Modules = Mapping[str, nn.Module]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `fit` needs: modules that `make` starts from the current seed, phases, and data."""
+
+    make: Callable[[], Modules]
+    phases: tuple[Phase, ...]
+    data: Callable[[], Data] = lambda: blobs(60, 8)
+
+
+def dense() -> Modules:
+    return {"ae": Autoencoder((64, 20, 3), nn.Sigmoid, SHAPE)}
+
+
+def vae() -> Modules:
+    return {"vae": DenseVAE((64, 20, 3), nn.Tanh, SHAPE)}
+
+
+def sparse(activation: Callable[[], nn.Module], decoder: str = "free") -> Callable[[], Modules]:
+    def make() -> Modules:
+        return {"ae": SparseAutoencoder(30, activation, SHAPE, decoder), "activity": Activity(30, 100)}  # type: ignore[arg-type]
+
+    return make
+
+
+def adversarial(classes: int = 0) -> Modules:
+    ae = AdversarialAutoencoder(2, classes, (20, 20), SHAPE, normalize=True, dropout=0.1)
+    style = Discriminator(2 + (11 if not classes else 0), (20,))
+    return ae.nets(style=style) | ({"cluster": Discriminator(classes, (20,), noise=0.1)} if classes else {})
+
+
+LABELED = (Match(GaussianMixture(10), net="style", labels=True),)
+CLUSTERED = (Match(Categorical(10), (0, 10), "cluster"), Match(Gaussian(2), (10, None), "style"))
+
+
+def game(matches: tuple[Match, ...], generator: type[GeneratorLoss], *more: Phase) -> tuple[Phase, ...]:
+    return (
+        Phase(ReconstructionLoss(noise=0.1), updates=("encoder", "decoder")),
+        Phase(DiscriminatorLoss(matches), updates=tuple(match.net for match in matches)),
+        Phase(generator(matches), updates=("encoder",)),
+        *more,
+    )
+
+
+def codebook(quantizer: Callable[[], Quantizer]) -> Callable[[], Modules]:
+    return lambda: {"ae": small_vqvae(quantizer(), 4)}
+
+
+def sequences() -> Modules:
+    return {"ae": Seq2Seq(12, 6, 8)}
+
+
+def sentences() -> TextSet:
+    random = torch.Generator().manual_seed(0)
+    return TextSet(torch.randint(3, 12, (60, 5), generator=random), torch.arange(60) % 2)
+
+
+TRAININGS: dict[str, Training] = {
+    "00 dense, squared error": Training(dense, (Phase(SquaredError()),)),
+    "01 dense, cross-entropy": Training(dense, (Phase(CrossEntropy()),)),
+    "01 RBM": Training(
+        lambda: {"rbm": RBM(64, 20), "below": nn.Flatten()}, (Phase(ContrastiveDivergence(), updates=("rbm",)),)
+    ),
+    "01 layer on layers": Training(
+        lambda: {"ae": Autoencoder((20, 10), nn.ReLU, (20,)), "below": nn.Sequential(nn.Flatten(), nn.Linear(64, 20))},
+        (Phase(OnCodes(SquaredError()), updates=("ae",)),),
+    ),
+    "01 classifier": Training(
+        lambda: {"classifier": Classifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.Dropout()), 20)},
+        (Phase(LabelCrossEntropy()),),
+    ),
+    "03 plain": Training(sparse(nn.ReLU), (Phase(Sparse(weight_decay=1e-3), updates=("ae",)),)),
+    "03 KL": Training(sparse(nn.Sigmoid), (Phase(KLSparse(), updates=("ae",)),)),
+    "03 L1": Training(sparse(nn.ReLU, "unit columns"), (Phase(L1Sparse(), updates=("ae",)),)),
+    "03 top-k, tied": Training(sparse(lambda: TopK(4, negative=True), "tied"), (Phase(Sparse(), updates=("ae",)),)),
+    "03 top-k, dead units": Training(sparse(lambda: TopK(2), "unit columns"), (Phase(AuxK(), updates=("ae",)),)),
+    "04 VAE": Training(vae, (Phase(ELBO(beta=2)),), lambda: Binarized(blobs(60, 8))),
+    "04 VAE, gray pixels": Training(vae, (Phase(GaussianELBO(samples=2)),)),
+    "04 VAE, free bits": Training(vae, (Phase(FreeBits()),)),
+    "04 VAE, warm-up": Training(lambda: {**vae(), "warm-up": WarmUp(5)}, (Phase(WarmedELBO(), updates=("vae",)),)),
+    "04 IWAE": Training(vae, (Phase(IWAE(samples=3)),)),
+    "06 labels": Training(adversarial, game(LABELED, GeneratorLoss)),
+    "06 clusters": Training(
+        lambda: adversarial(10),
+        game(CLUSTERED, SaturatingGeneratorLoss, Phase(ClassificationLoss(blobs(30, 8), 10, 10), updates=("encoder",))),
+    ),
+    "09 convolutional": Training(lambda: {"ae": Convolutional(4)}, (Phase(SquaredError()),), lambda: blobs(20)),
+    "09 super-resolution": Training(lambda: {"ae": SuperResolution(4)}, (Phase(SquaredError()),), lambda: blobs(20)),
+    "02 denoising": Training(
+        lambda: {"ae": TiedAutoencoder(20, SHAPE)}, (Phase(Denoising(SquaredError(), SaltAndPepper(0.2))),)
+    ),
+    "05 total correlation": Training(vae, (Phase(BetaTCVAE(examples=60)),)),
+    "07 words": Training(sequences, (Phase(TokenCrossEntropy(forget=0.2)),), sentences),
+    "07 sentiment": Training(
+        lambda: {"classifier": SequenceClassifier(Seq2Seq(12, 6, 8))},
+        (Phase(recurrent.LabelCrossEntropy(), updates=("classifier",)),),
+        sentences,
+    ),
+    "08 contractive": Training(lambda: {"ae": ContractiveAutoencoder(20, SHAPE)}, (Phase(Contractive()),)),
+    "08 contractive, relative": Training(
+        lambda: {"ae": ContractiveAutoencoder(20, SHAPE)}, (Phase(RelativeContractive()),)
+    ),
+    "08 codebook by gradient": Training(
+        codebook(lambda: VectorQuantizer(8, 4, restart=0.1)), (Phase(Quantized()),), lambda: blobs(20)
+    ),
+    "08 codebook by averages": Training(codebook(lambda: EMAQuantizer(8, 4)), (Phase(Quantized()),), lambda: blobs(20)),
+    "08 finite scalars": Training(codebook(lambda: FSQ((3, 3))), (Phase(Quantized()),), lambda: blobs(20)),
+    "08 prior of codes": Training(
+        lambda: {"prior": PixelCNN(10, (5, 1), 4, 1)},
+        (Phase(SymbolLikelihood()),),
+        lambda: Grids(torch.arange(300).view(60, 5, 1) % 10, torch.arange(60)),
+    ),
+    "10 absolute values": Training(dense, (Phase(SquaredErrorL1(0.1)),)),
+}
