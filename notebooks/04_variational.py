@@ -753,7 +753,7 @@ for (name, k), (_, log) in tight.items():
 grown = measured["IWAE", K[-1]][1] - measured["VAE", 1][1]
 claims.add("active units grow with k", model="IWAE", dataset="MNIST test, binarized once", unit="of 50", higher_is_better=True,
            metric="active units, IWAE with the largest k minus VAE with k = 1", values=[grown], seeds=[0], paper=6,
-           paper_source=TABLE, target=1.0, protocol=way)  # fmt: skip
+           paper_source=TABLE, target=4.0, protocol=way)  # fmt: skip
 
 # %%
 claims.add("the four conventions are four values of β", model="VAE", dataset="MNIST, 20,000 digits", unit="nats", seeds=[0],

@@ -765,7 +765,7 @@ for name in MODELS:
 for name in ("VQ-VAE", "FSQ"):  # positive where this one reconstructs better
     gains = [a - b for a, b in zip(budget["Autoencoder, rounded"], budget[name], strict=True)]
     claims.add("441 bits: error of the rounded autoencoder minus this one's", model=name, **equal, unit="per pixel",
-               metric="difference of squared errors, seed by seed", higher_is_better=True, values=gains, target=0.0)  # fmt: skip
+               metric="difference of squared errors, seed by seed", higher_is_better=True, values=gains, target=0.0, contrast=True)
 
 # %%
 for (name, size), found in swept.items():
@@ -774,7 +774,7 @@ for (name, size), found in swept.items():
                higher_is_better=True, values=[found["percent"]], seeds=[0], paper=paper, protocol=protocol,
                paper_source="Mentzer et al. 2024, on ImageNet at 64 × 64 pixels" if paper else "")  # fmt: skip
 claims.add("a prior over the symbols", model="VQ-VAE", dataset="MNIST test", metric="bits per symbol", unit="bits",
-           higher_is_better=False, values=[bits for _, bits in priors.values()], seeds=few_seeds, target=9.0,
+           higher_is_better=False, values=[bits for _, bits in priors.values()], seeds=few_seeds, target=3.4,
            protocol=f"PixelCNN, 32 channels, 4 blocks, on the grids of {len(digits):,} training digits, VQ-VAE of seed 0; K = 512.")  # fmt: skip
 claims.save()
 claims

@@ -20,13 +20,22 @@ from aelib.records.provenance import RESULTS, commit, hardware, today
 
 Key = tuple[str, str, str]
 
+# What one run says of a published number where nothing tells its own error: one part in twenty either way.
+SINGLE_RUN = 0.05
+
 
 @dataclass(frozen=True)
 class Claim:
-    """One measured number, its target, and what was published.
+    """One measured number, what was published, and the target that we had set ourselves.
 
-    ``values`` holds one number a seed; ``ours`` is their mean and ``ours_std`` their standard deviation (None for
-    a single seed). ``tolerance`` marks a reproduction: the fraction by which ours may differ from the paper's.
+    Args:
+        values: one number a seed; ``ours`` is their mean and ``ours_std`` their standard deviation (None for one seed).
+        tolerance: the band of a reproduction, the fraction by which ours may differ from the paper's.
+        trials: of a percentage, how many examples were counted, e.g. 10,000 test images. Gives it a binomial error.
+        error: the standard error of one value, in its unit, where it is known, e.g. of an estimated likelihood.
+        budget: how much training ours and the paper's had, and in what unit: ``(15, 200, "epochs")``.
+        contrast: whether the values are differences of two models, seed by seed. Such a claim has a target and is
+            met when the mean is beyond it by more than the standard deviation of the differences.
     """
 
     claim: str
@@ -42,6 +51,10 @@ class Claim:
     paper_source: str = ""
     target: float | None = None
     tolerance: float | None = None
+    trials: int | None = None
+    error: float | None = None
+    budget: tuple[float, float, str] | None = None
+    contrast: bool = False
     seconds: float | None = None
     ours: float = field(init=False)
     ours_std: float | None = field(init=False)
@@ -56,9 +69,15 @@ class Claim:
             raise ValueError(
                 f"Claim {self.claim!r} needs one value a seed; it has {len(self.values)} and {len(self.seeds)} seeds."
             )
+        if self.trials is not None and not (self.unit == "%" and self.trials > 0):
+            raise ValueError(f"Claim {self.claim!r} counts trials, so its unit is %; it is {self.unit!r}.")
+        if self.contrast and self.target is None:
+            raise ValueError(f"Claim {self.claim!r} is a contrast and needs a target, e.g. target=0.")
         spread = statistics.stdev(self.values) if len(self.values) > 1 else None
         object.__setattr__(self, "ours", statistics.fmean(self.values))
         object.__setattr__(self, "ours_std", spread)
+        if self.budget is not None:
+            object.__setattr__(self, "budget", tuple(self.budget))  # JSON has lists
 
     @property
     def key(self) -> Key:
@@ -66,24 +85,61 @@ class Claim:
         return self.claim, self.model, self.dataset
 
     @property
-    def verdict(self) -> str:
-        """What the numbers say: of the target if there is one, else of the paper, else nothing.
+    def standard_error(self) -> float | None:
+        r"""The standard error of ``ours``; None where nothing tells it.
 
-        ``reproduced`` / ``not reproduced`` for a claim with a tolerance; ``target met`` / ``target missed``;
-        ``better`` / ``worse`` than the paper, or ``equal`` within two standard errors of the seeds' mean.
+        The larger of two: that of the mean over *S* seeds, :math:`s / \sqrt S`, and that of one value, which all seeds
+        share where they are measured on the same examples: ``error``, or for *n* trials the binomial
+        :math:`\sqrt{p (100 - p) / n}` in percent.
         """
-        if self.tolerance is not None and self.paper:
-            close = abs(self.ours / self.paper - 1) <= self.tolerance
-            return "reproduced" if close else "not reproduced"
-        if self.target is not None:
-            met = self.ours >= self.target if self.higher_is_better else self.ours <= self.target
-            return "target met" if met else "target missed"
+        known = [] if self.ours_std is None else [self.ours_std / len(self.values) ** 0.5]
+        if self.error is not None:
+            known.append(self.error)
+        if self.trials is not None:
+            known.append((max(self.ours * (100 - self.ours), 0.0) / self.trials) ** 0.5)
+        return max(known, default=None)
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours over the paper's; None without a published number, or where it is zero."""
+        return self.ours / self.paper if self.paper else None
+
+    @property
+    def against_paper(self) -> str:
+        """``reproduced``, ``better`` or ``worse`` than the paper; empty without a published number.
+
+        Reproduced: within ``tolerance`` where one is stated, else within two standard errors, else (one run, no error
+        known) within :data:`SINGLE_RUN` of the paper's value. What is worse after less training than the paper's is
+        ``not comparable: smaller scale``.
+        """
         if self.paper is None:
             return ""
-        error = 2 * (self.ours_std or 0.0) / len(self.values) ** 0.5
-        if abs(self.ours - self.paper) <= error:
-            return "equal"
-        return "better" if (self.ours > self.paper) == self.higher_is_better else "worse"
+        if self.tolerance is not None:
+            band = self.tolerance * abs(self.paper)
+        elif self.standard_error is not None:
+            band = 2 * self.standard_error
+        else:
+            band = SINGLE_RUN * abs(self.paper)
+        if abs(self.ours - self.paper) <= band:
+            return "reproduced"
+        if (self.ours > self.paper) == self.higher_is_better:
+            return "better"
+        smaller = self.budget is not None and self.budget[0] < self.budget[1]
+        return "not comparable: smaller scale" if smaller else "worse"
+
+    @property
+    def against_target(self) -> str:
+        """``met`` or ``missed``; empty without a target. A contrast of one seed is ``undecided``, as is a smaller one
+        than its spread in the wanted direction.
+        """
+        if self.target is None:
+            return ""
+        beyond = self.ours - self.target if self.higher_is_better else self.target - self.ours
+        if not self.contrast:
+            return "met" if beyond >= 0 else "missed"
+        if beyond <= 0:
+            return "missed"
+        return "met" if self.ours_std is not None and beyond > self.ours_std else "undecided"
 
 
 class Claims:
@@ -127,8 +183,27 @@ class Claims:
         found = {c.key: c for c in (load(path) if path.exists() and self.profile != "smoke" else [])}
         return [found.get(c.key, c) for c in self.measured]
 
+    def contrast(self, claim: str, over: Mapping[int, float], under: Mapping[int, float], **values: object) -> None:
+        """Add the differences *over* − *under* of two models, seed by seed, as a claim of its own.
+
+        Args:
+            claim: what is said to differ.
+            over, under: by seed; the seeds must be the same.
+            values: fields of :class:`Claim`; the target is 0 unless they have another.
+
+        Raises:
+            ValueError: the seeds differ.
+        """
+        if set(over) != set(under):
+            raise ValueError(f"A contrast pairs runs of the same seeds; they are {sorted(over)} and {sorted(under)}.")
+        seeds = sorted(over)
+        pairs = [over[seed] - under[seed] for seed in seeds]
+        self.add(claim, **{"target": 0.0, "contrast": True} | values, values=pairs, seeds=seeds)
+
     def _repr_html_(self) -> str:
-        return table_html(self.recorded(), {c.key: c for c in self.measured})
+        # The book puts a table of the record in the place of this one when it is built.
+        table = table_html(self.recorded(), {c.key: c for c in self.measured})
+        return table.replace("<table ", f'<table data-chapter="{html.escape(self.chapter)}" ', 1)
 
 
 def load(path: Path) -> list[Claim]:
@@ -184,24 +259,40 @@ def with_spread(mean: float, std: float | None) -> str:
 
 
 def table_html(claims: Sequence[Claim], here: Mapping[Key, Claim] | None = None) -> str:
-    """The claims as an HTML table: what, the paper's value, ours with its spread, the target and the verdict.
+    """The claims as an HTML table: what, the paper's value, ours with its spread, the target, and two verdicts.
 
     Args:
         claims: the rows.
         here: the page's own run by claim; its value is added where the row has a longer one.
     """
-    head = ["", "paper", "ours", "target", "verdict"]
+    head = ["", "paper", "ours", "against the paper", "target", "against the target"]
     rows = "".join(_row(claim, (here or {}).get(claim.key)) for claim in claims)
     titles = "".join(f'<th scope="col">{title}</th>' for title in head)
     return f'<table class="claims"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
 
 
+def bound(c: Claim) -> str:
+    """A claim's target in words, e.g. ``"≤ 3"``; a dash where there is none."""
+    if c.target is None:
+        return "–"
+    sign = ("> " if c.higher_is_better else "< ") if c.contrast else ("≥ " if c.higher_is_better else "≤ ")
+    return sign + number(c.target) + (" beyond the spread" if c.contrast else "")
+
+
+def beside_paper(c: Claim) -> str:
+    """The verdict against the paper with what it rests on, e.g. ``"worse (× 1.2)"``; a dash where there is none."""
+    if not c.against_paper:
+        return "–"
+    said = [f"× {c.ratio:.3g}"] if c.ratio is not None else []
+    if c.tolerance is not None:
+        said.append(f"band ± {100 * c.tolerance:g} %")
+    if c.budget is not None and c.budget[0] != c.budget[1]:
+        said.append("{:g} of {:g} {}".format(*c.budget))
+    return c.against_paper + (f" ({', '.join(said)})" if said else "")
+
+
 def _row(c: Claim, here: Claim | None) -> str:
     seeds = f"{len(c.seeds)} seed{'s' * (len(c.seeds) > 1)}"
-    bound = "" if c.target is None else ("≥ " if c.higher_is_better else "≤ ")
-    target = f"{bound}{number(c.target)}"
-    if c.tolerance is not None:
-        target = f"paper ± {100 * c.tolerance:g} %"
     seconds = f", {c.seconds:.0f} s" if c.seconds is not None else ""
     how = f"{c.protocol} {c.hardware}{seconds}, {c.date}, commit {c.commit or 'unknown'}, profile {c.profile}."
     own = f"; this page: {number(here.ours)}" if here is not None and here.seeds != c.seeds else ""
@@ -210,7 +301,8 @@ def _row(c: Claim, here: Claim | None) -> str:
         f"<br><small>{html.escape(f'{c.dataset}, {c.metric}, {c.unit}')}</small>",
         number(c.paper) + (f"<br><small>{html.escape(c.paper_source)}</small>" if c.paper is not None else ""),
         f"{with_spread(c.ours, c.ours_std)}<br><small>{seeds}{own}</small>",
-        target,
-        html.escape(c.verdict) or "–",
+        html.escape(beside_paper(c)),
+        bound(c),
+        html.escape(c.against_target) or "–",
     ]
     return f'<tr title="{html.escape(how)}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -39,12 +39,22 @@ def today() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
+# What a run writes is not what it ran: a changed record or a notebook's outputs do not make a commit another one.
+WRITTEN_BY_RUNS = ("results", "notebooks/*.ipynb")
+
+
 def commit() -> str:
-    """The checkout's commit, with a plus if tracked files were changed since; empty outside a checkout."""
+    """The checkout's commit, with a plus if tracked files, other than those that runs write, were changed since.
+
+    Empty outside a checkout.
+    """
     git = ["git", "-C", str(RESULTS.parent)]
+    others = [f":(exclude){pattern}" for pattern in WRITTEN_BY_RUNS]
     try:
         head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, timeout=10)
-        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10)
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "-uno", "--", ".", *others], capture_output=True, text=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return head.stdout.strip() + ("+" if head.returncode == 0 and changed.stdout.strip() else "")

@@ -9,7 +9,7 @@ from torch import nn
 
 from aelib import __version__
 from aelib.nets import count_parameters
-from aelib.records.claims import Claim, number, with_spread
+from aelib.records.claims import Claim, beside_paper, bound, number, with_spread
 
 TEMPLATE = """---
 {{ card_data }}
@@ -30,13 +30,13 @@ Arguments of the class: `{{ arguments }}`
 {% if claims %}
 ## Measured
 
-| | paper | ours | target | verdict |
-| --- | --- | --- | --- | --- |
+| | paper | ours | against the paper | target | against the target |
+| --- | --- | --- | --- | --- | --- |
 {% for c in claims -%}
 | {{ c.model }}: {{ c.claim }} ({{ c.dataset }}, {{ c.metric }}, {{ c.unit }}) | {{ c.paper }} | {{ c.ours }} \
-| {{ c.target }} | {{ c.verdict }} |
+| {{ c.beside_paper }} | {{ c.target }} | {{ c.against_target }} |
 {% endfor %}
-A verdict is computed from the numbers. How they were measured:
+The verdicts are computed from the numbers. How they were measured:
 {% for c in claims %}
 - {{ c.model }}: {{ c.claim }}. {{ c.how }}
 {%- endfor %}
@@ -77,14 +77,13 @@ def model_card(
 
 def _cells(c: Claim) -> dict[str, str]:
     """A claim as the cells of a table in Markdown."""
-
-    bound = "" if c.target is None else ("≥ " if c.higher_is_better else "≤ ")
-    target = bound + number(c.target) if c.tolerance is None else f"paper ± {100 * c.tolerance:g} %"
-    cells = {key: str(getattr(c, key)) for key in ("claim", "model", "dataset", "metric", "unit", "verdict")}
+    cells = {key: str(getattr(c, key)) for key in ("claim", "model", "dataset", "metric", "unit")}
     cells |= {
         "paper": number(c.paper) + (f" ({c.paper_source})" if c.paper is not None else ""),
         "ours": f"{with_spread(c.ours, c.ours_std)}, {len(c.seeds)} seed{'s' * (len(c.seeds) > 1)}",
-        "target": target,
+        "beside_paper": beside_paper(c),
+        "target": bound(c),
+        "against_target": c.against_target or "–",
         "how": f"{c.protocol} {c.hardware}, {c.date}, commit {c.commit or 'unknown'}, profile {c.profile}.",
     }
     return {key: value.replace("|", "\\|").replace("\n", " ") for key, value in cells.items()}

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from aelib.plots import COLORS
-from aelib.records.claims import Claim, load_all, table_html
+from aelib.records.claims import Claim, load, load_all, table_html
 from aelib.records.provenance import RESULTS
 
 
@@ -138,6 +139,27 @@ class ModelColors(SphinxDirective):
         return [nodes.raw("", f'<ul class="model-colors">{swatches}</ul>', format="html")]
 
 
+# The table of claims among a notebook's outputs, as Claims._repr_html_ wrote it when the chapter ran.
+TABLE = re.compile(r'<table data-chapter="([0-9a-z_]+)" class="claims">.*?</table>', re.DOTALL)
+
+
+def render_claims(app: Sphinx, doctree: nodes.document) -> None:
+    """Put the table of the chapter's record in the place of the one that its run printed."""
+    for node in list(doctree.findall(nodes.raw)):
+        if 'class="claims"' in node.rawsource or 'class="claims"' in node.astext():
+            text = TABLE.sub(lambda found: current_table(found[1], found[0]), node.astext())
+            node.children = [nodes.Text(text)]
+
+
+def current_table(chapter: str, printed: str) -> str:
+    """The claims of a chapter as its record has them; what its run printed where there is no record."""
+    path = RESULTS / f"{chapter}.full.json"
+    if not path.exists():
+        return printed
+    table = table_html(load(path))
+    return table.replace("<table ", f'<table data-chapter="{chapter}" ', 1)
+
+
 def boxed(table: str) -> nodes.raw:
     """Raw HTML in a box of its own that scrolls sideways where the page is narrow."""
     return nodes.raw("", f'<div class="wide">{table}</div>', format="html")
@@ -156,6 +178,7 @@ def runs_html(claims: list[Claim]) -> nodes.raw:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("doctree-read", render_claims)
     app.add_directive("scoreboard", Scoreboard)
     app.add_directive("benchmarks", Benchmarks)
     app.add_directive("data-faults", DataFaults)
