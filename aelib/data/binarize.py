@@ -29,8 +29,8 @@ class Binarized:
 
     def batch(self, index: Index | None = None) -> Batch:
         """The images at *index* (all by default), float32 of zeros and ones, with their labels."""
-        x, y = self.images.batch(index)
-        return Batch((torch.rand_like(x) < x).to(x.dtype), y)
+        batch = self.images.batch(index)
+        return batch._replace(x=(torch.rand_like(batch.x) < batch.x).to(batch.x.dtype))
 
 
 def binarize(images: ImageSet, seed: int = 0) -> ImageSet:

@@ -84,4 +84,4 @@ class OnCodes:
     def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
             codes = nets["below"](batch.x)
-        return self.objective(nets, Batch(codes, batch.y))
+        return self.objective(nets, batch._replace(x=codes))

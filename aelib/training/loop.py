@@ -173,12 +173,14 @@ def _run_epoch(
     parameters = [p for net in nets.values() for p in net.parameters()]
     graphs = accelerator.device.type == "cuda" and any(runner.compiled for runner in runners)
     with torch.set_grad_enabled(train):
-        for whole in batches:
+        for number, whole in enumerate(batches):
             mine = whole[rank::world]
             # Processes may hold parts of unequal size, or none: weigh each so that the average of the gradients
             # is the gradient of the whole batch.
             share = len(mine) / len(whole)
             batch = data.batch(mine if len(mine) else whole[:1])
+            if train:  # a tensor: a compiled step is not compiled again for each value; by a kernel: nothing waits
+                batch = batch._replace(epoch=torch.full((), epoch - 1 + number / len(batches), device=mine.device))
             row: list[Tensor] = []
             columns = []
             if graphs:
