@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from aelib.interfaces import LatentOutput
+from aelib.nets import at_hand
+
 
 def _floats(name: str, *tensors: Tensor) -> None:
     for x in tensors:
@@ -227,3 +230,41 @@ def categorical_nll(logits: Tensor, target: Tensor, ignore: int | None = None) -
         )
     skipped = -100 if ignore is None else ignore  # -100: no category, F.cross_entropy's own default
     return F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=skipped, reduction="sum") / len(target)
+
+
+def log_weights(out: LatentOutput, x: Tensor) -> Tensor:
+    r"""Logarithms of the importance weights of the codes that were drawn, in nats.
+
+    .. math:: \log w = \log p_\theta(x \mid z) + \log p(z) - \log q_\phi(z \mid x), \qquad z \sim q_\phi(z \mid x)
+
+    The mean of :math:`w` over codes is :math:`p_\theta(x)`; the mean of its logarithm is the evidence lower bound.
+
+    Args:
+        out: of ``vae(x, samples)``.
+        x: shape (B, C, H, W).
+
+    Returns:
+        Shape (samples, B), or (B,) for a single draw.
+    """
+    prior = torch.zeros_like(out.mu)
+    log_prior, log_posterior = gaussian_log_prob(out.z, prior, prior), gaussian_log_prob(out.z, out.mu, out.logvar)
+    return bernoulli_log_prob(out.logits, x) + log_prior - log_posterior
+
+
+def code_counts(indices: Tensor, codes: int) -> Tensor:
+    """How often each of *codes* symbols occurs in a tensor of indices; shape (codes,), float32."""
+    ones = torch.ones(indices.numel(), device=indices.device)  # torch.bincount would wait for the GPU
+    return torch.zeros(codes, device=indices.device).index_add_(0, indices.flatten(), ones)
+
+
+def perplexity(counts: Tensor) -> Tensor:
+    r"""The exponential of the entropy of the frequencies :math:`p_k`, :math:`\exp(-\sum_k p_k \log p_k)`.
+
+    *K* if all codes are used equally often, 1 if one is used alone.
+
+    Raises:
+        ValueError: nothing was counted (on a GPU, where a look would cost a wait, the answer is NaN).
+    """
+    if counts.numel() == 0 or (at_hand(counts) and not counts.sum() > 0):
+        raise ValueError("The perplexity of no symbols is undefined: count one or more.")
+    return torch.special.entr(counts / counts.sum()).sum().exp()

@@ -1,12 +1,15 @@
 """Small pieces that networks are built from, and how they are started."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from aelib.interfaces import Evaluated
 
 
 def mlp(widths: Sequence[int], activation: Callable[[], nn.Module], *, last: bool = False) -> nn.Sequential:
@@ -146,6 +149,23 @@ def remember(lstm: nn.LSTM, bias: float = 1.0) -> nn.LSTM:
         if name.startswith("bias_ih"):
             nn.init.constant_(parameter.data[size : 2 * size], bias)  # the order is input, forget, cell, output
     return lstm
+
+
+@contextmanager
+def evaluating(model: Evaluated) -> Iterator[torch.device]:
+    """The model in evaluation mode and without gradients; afterwards every module is in the mode that it was in.
+
+    Gives the device of the model's parameters (the CPU if it has none). What is computed inside are ordinary tensors:
+    unlike those of ``torch.inference_mode``, they can be trained on.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield next((p.device for p in model.parameters()), torch.device("cpu"))
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -6,19 +6,12 @@ The shapes are those of Makhzani et al., "Adversarial Autoencoders" (2016), figu
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-class Prior(Protocol):
-    """A distribution of codes that one can draw from. It consists of equally likely parts; a plain one has one."""
-
-    @property
-    def parts(self) -> int: ...
-    def sample(self, part: Tensor) -> Tensor: ...  # (N,) int64, which part each draw is from -> (N, latent)
+from aelib.interfaces import Prior
 
 
 def draw(prior: Prior, n: int, device: torch.device | str = "cpu") -> Tensor:

@@ -2,24 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from aelib.interfaces import Batch
+
 Index = slice | Tensor | Sequence[int]
-
-
-class Batch(NamedTuple):
-    """Images, or sentences, and their labels, as models and objectives take them.
-
-    What makes another batch of one keeps what it does not change: ``batch._replace(x=...)``.
-    """
-
-    x: Tensor  # (B, C, H, W) float32 in [0, 1], or (B, T) int64 word numbers
-    y: Tensor | None  # (B,) int64
-    # (), float: how much of the training is done, in epochs, the running one's part included; None in evaluation
-    epoch: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,10 +97,23 @@ def dci(z: Tensor, factors: Tensor, z_test: Tensor, factors_test: Tensor, trees:
     trees, so compare within one implementation only.
 
     Raises:
-        ValueError: codes and factors do not belong together.
+        ValueError: codes and factors do not belong together, a factor never changes, or there is one latent or one
+            factor only: the entropies then have no base.
     """
     _check(z, factors)
     _check(z_test, factors_test)
+    if z.shape[1:] != z_test.shape[1:] or factors.shape[1:] != factors_test.shape[1:]:
+        raise ValueError(
+            f"dci needs training and test codes of one size; they are {tuple(z.shape)} and {tuple(z_test.shape)}, "
+            f"with factors {tuple(factors.shape)} and {tuple(factors_test.shape)}."
+        )
+    if min(z.shape[1], factors.shape[1]) < 2:
+        raise ValueError(
+            f"dci asks which latent stands for which factor, so it needs two or more of each; "
+            f"there are {z.shape[1]} and {factors.shape[1]}."
+        )
+    if (constant := (factors == factors[0]).all(0)).any():
+        raise ValueError(f"Each factor must take two values at least; factor {int(constant.int().argmax())} takes one.")
     columns, accuracies = [], []
     for v, v_test in zip(factors.T.numpy(), factors_test.T.numpy(), strict=True):
         # Leaves of ten images and more: a deeper tree would split on latents that only fit noise.

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from aelib.metrics.reconstruction import Coder
+from aelib.interfaces import Coder
+from aelib.nets import evaluating
 
 
 class Journey(NamedTuple):
@@ -16,9 +17,8 @@ class Journey(NamedTuple):
     ends: float  # the same for the images at both ends, for comparison
 
 
-@torch.inference_mode()
 def interpolation(model: Coder, a: Tensor, b: Tensor, steps: int = 11) -> Tensor:
-    """Images on the straight line between the codes of two batches; the model is put in evaluation mode.
+    """Images on the straight line between the codes of two batches, computed in evaluation mode.
 
     A model that quantizes (one with ``grid`` and ``quantizer``, such as :class:`aelib.models.vqvae.VQVAE`) is
     interpolated before it quantizes: between two symbols there is nothing.
@@ -39,14 +39,13 @@ def interpolation(model: Coder, a: Tensor, b: Tensor, steps: int = 11) -> Tensor
             f"Interpolation takes two batches of one shape and two points or more; "
             f"it got {tuple(a.shape)}, {tuple(b.shape)} and {steps}."
         )
-    model.eval()
-    device = next(model.parameters()).device
     grid, quantizer = getattr(model, "grid", model.encode), getattr(model, "quantizer", None)
-    start, end = grid(a.to(device)), grid(b.to(device))
     images = []
-    for t in torch.linspace(0, 1, steps).tolist():
-        z = start.lerp(end, t)
-        images.append(model.decode(z if quantizer is None else quantizer.lookup(quantizer.indices(z))).cpu())
+    with evaluating(model) as device:
+        start, end = grid(a.to(device)), grid(b.to(device))
+        for t in torch.linspace(0, 1, steps).tolist():
+            z = start.lerp(end, t)
+            images.append(model.decode(z if quantizer is None else quantizer.lookup(quantizer.indices(z))).cpu())
     return torch.stack(images)
 
 

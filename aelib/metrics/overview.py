@@ -9,9 +9,10 @@ from aelib.data import ImageSet
 from aelib.metrics.interpolation import interpolation, journey
 from aelib.metrics.kmeans import clustering
 from aelib.metrics.probes import logistic_regression
-from aelib.metrics.reconstruction import codes, per_pixel, reconstructions, ssim
+from aelib.metrics.reconstruction import codes, image_batches, per_pixel, reconstructions, ssim
 from aelib.metrics.robustness import error_under, missing_patch, noise, shift
 from aelib.metrics.rounding import Rounded
+from aelib.nets import evaluating
 from aelib.priors import FittedGaussian, draw
 
 
@@ -58,7 +59,6 @@ def overview(model: Any, train: ImageSet, test: ImageSet, bits: int = 9, quick: 
     }
 
 
-@torch.inference_mode()
 def generated(model: Any, n: int, train: ImageSet, prior: bool = False, seed: int = 0) -> Tensor:
     """Images decoded from codes that are drawn: from N(0, I), or from a Gaussian fitted to the codes of images.
 
@@ -74,15 +74,13 @@ def generated(model: Any, n: int, train: ImageSet, prior: bool = False, seed: in
     Returns:
         Shape (n, C, H, W), on the CPU.
     """
-    model.eval()
-    device = next(model.parameters()).device
-    before = getattr(model, "grid", model.encode)
-    seen = [before(train.batch(some).x.to(device)).cpu() for some in torch.arange(len(train)).split(2000)]
-    z, quantizer = torch.cat(seen), getattr(model, "quantizer", None)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        drawn = torch.randn(n, *z.shape[1:]) if prior else draw(FittedGaussian.fit(z.flatten(1)), n)
+    before, quantizer = getattr(model, "grid", model.encode), getattr(model, "quantizer", None)
     images = []
-    for part in drawn.view(n, *z.shape[1:]).to(device).split(2000):
-        images.append(model.decode(part if quantizer is None else quantizer.lookup(quantizer.indices(part))).cpu())
+    with evaluating(model) as device:
+        z = torch.cat([before(x).cpu() for x in image_batches(train, 2000, device)])
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            drawn = torch.randn(n, *z.shape[1:]) if prior else draw(FittedGaussian.fit(z.flatten(1)), n)
+        for part in drawn.view(n, *z.shape[1:]).to(device).split(2000):
+            images.append(model.decode(part if quantizer is None else quantizer.lookup(quantizer.indices(part))).cpu())
     return torch.cat(images)

@@ -16,7 +16,7 @@ from torch import Tensor
 CHUNK = 1000  # images compared with all samples at a time
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def parzen_log_likelihoods(samples: Tensor, x: Tensor, bandwidths: Sequence[float]) -> Tensor:
     r"""The estimate for each image, in nats, with each of several bandwidths :math:`\sigma`.
 

@@ -5,31 +5,17 @@ them (``nn.MSELoss``'s): for 784 pixels the first is 784 times the second.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import torch
 from skimage.metrics import structural_similarity
-from torch import Tensor, nn
+from torch import Tensor
 
-from aelib.data import Binarized, ImageSet
-
-
-class Evaluated(Protocol):
-    """What :func:`image_batches` asks of a model: an evaluation mode, and parameters on one device."""
-
-    def eval(self) -> object: ...
-    def parameters(self) -> Iterator[nn.Parameter]: ...
+from aelib.interfaces import Coder, Examples
+from aelib.nets import evaluating
 
 
-class Coder(Evaluated, Protocol):
-    """What these measures ask of a model: an ``nn.Module`` that encodes and decodes."""
-
-    def encode(self, x: Tensor) -> Tensor: ...
-    def decode(self, z: Tensor) -> Tensor: ...
-
-
-def image_batches(model: Evaluated, images: ImageSet | Binarized, batch_size: int) -> Iterator[Tensor]:
-    """All images in order, in batches on the model's device; the model is put in evaluation mode.
+def image_batches(images: Examples, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    """All images in order, in batches on the device.
 
     Raises:
         ValueError: there is no image, or no room for one in a batch.
@@ -38,22 +24,20 @@ def image_batches(model: Evaluated, images: ImageSet | Binarized, batch_size: in
         raise ValueError("A model is evaluated on at least one image; the set is empty.")
     if batch_size < 1:
         raise ValueError(f"A batch has room for one image or more; batch_size is {batch_size}.")
-    model.eval()
-    device = next(model.parameters()).device
     for part in torch.arange(len(images)).split(batch_size):
         yield images.batch(part).x.to(device)
 
 
-@torch.inference_mode()
-def codes(model: Coder, images: ImageSet | Binarized, batch_size: int = 2000) -> Tensor:
-    """The codes of all images, shape (N, latent), on the CPU; the model is put in evaluation mode."""
-    return torch.cat([model.encode(x).cpu() for x in image_batches(model, images, batch_size)])
+def codes(model: Coder, images: Examples, batch_size: int = 2000) -> Tensor:
+    """The codes of all images, shape (N, latent), on the CPU; computed in evaluation mode, without gradients."""
+    with evaluating(model) as device:
+        return torch.cat([model.encode(x).cpu() for x in image_batches(images, batch_size, device)])
 
 
-@torch.inference_mode()
-def reconstructions(model: Coder, images: ImageSet | Binarized, batch_size: int = 2000) -> Tensor:
-    """The reconstructions of all images, shape (N, C, H, W), on the CPU; the model is put in evaluation mode."""
-    return torch.cat([model.decode(model.encode(x)).cpu() for x in image_batches(model, images, batch_size)])
+def reconstructions(model: Coder, images: Examples, batch_size: int = 2000) -> Tensor:
+    """The reconstructions of all images, (N, C, H, W), on the CPU; computed in evaluation mode, without gradients."""
+    with evaluating(model) as device:
+        return torch.cat([model.decode(model.encode(x)).cpu() for x in image_batches(images, batch_size, device)])
 
 
 def image_errors(x_hat: Tensor, x: Tensor) -> Tensor:

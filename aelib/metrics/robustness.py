@@ -5,8 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from aelib.data import Batch, ImageSet
-from aelib.metrics.reconstruction import Coder, per_pixel, reconstructions
+from aelib.data import ImageSet
+from aelib.interfaces import Coder
+from aelib.metrics.reconstruction import per_pixel, reconstructions
 
 Damage = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -57,7 +58,7 @@ def error_under(model: Coder, images: ImageSet, damage: Damage, target: str = "c
     """Squared error per pixel of the reconstructions of damaged images.
 
     Args:
-        model: put in evaluation mode.
+        model: reconstructs in evaluation mode.
         images: before the damage.
         damage: e.g. ``noise(0.2)``.
         target: what the reconstruction is compared with: ``"clean"`` images (does the model repair?) or the
@@ -70,5 +71,5 @@ def error_under(model: Coder, images: ImageSet, damage: Damage, target: str = "c
     if target not in ("clean", "damaged"):
         raise ValueError(f"The target is 'clean' or 'damaged'; it is {target!r}.")
     hurt = damaged(images, damage, seed)
-    compared: Batch = (images if target == "clean" else hurt).batch()
-    return per_pixel(reconstructions(model, hurt), compared.x.cpu())
+    compared = images if target == "clean" else hurt
+    return per_pixel(reconstructions(model, hurt), compared.images().cpu())

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from aelib.data import ImageSet
-from aelib.metrics.reconstruction import Coder, codes
+from aelib.interfaces import Coder
+from aelib.metrics.reconstruction import codes
 
 
 class Rounded(nn.Module):

@@ -1,36 +1,29 @@
 """How well sentences come back: places with the right word, whole sentences, and nats."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from aelib.data import PAD, TextSet, with_end
+from aelib.interfaces import SequenceCoder
+from aelib.nets import evaluating
 
 
-class SequenceCoder(Protocol):
-    """What these measures ask of a model."""
-
-    def reconstruct(self, x: Tensor, max_length: int, width: int) -> Tensor: ...
-    def eval(self) -> object: ...
-    def parameters(self) -> Iterator[nn.Parameter]: ...
-
-
-@torch.inference_mode()
 def rewritten(model: SequenceCoder, sentences: TextSet, width: int = 1, batch_size: int = 500) -> Tensor:
     """The sentences as the model writes them from what it read, on its own: no right word is told to it.
 
     Args:
-        model: put in evaluation mode.
+        model: writes in evaluation mode.
         width: of the beam; 1 is greedy decoding.
 
     Returns:
         Word numbers (N, T + 5), padded, on the CPU, for sentences of T words at most: one may grow by 5 words.
     """
     longest = sentences.x.shape[1] + 5
-    written = [model.reconstruct(x, longest, width).cpu() for x in _batches(model, sentences, batch_size)]
+    with evaluating(model) as device:
+        written = [model.reconstruct(x, longest, width).cpu() for x in _batches(sentences, batch_size, device)]
     return torch.cat([pad(x, (0, longest - x.shape[1]), value=PAD) for x in written])
 
 
@@ -58,15 +51,15 @@ def exact_matches(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat == x).all(1)
 
 
-@torch.inference_mode()
 def nats_per_word(model: nn.Module, sentences: TextSet, batch_size: int = 500) -> float:
     r"""Cross-entropy with teacher forcing over all words and end marks of the set; perplexity is its exponential."""
     total, count = 0.0, 0
-    for x in _batches(model, sentences, batch_size):
-        target = with_end(x)
-        logits = model(x).logits
-        total += cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=PAD, reduction="sum").item()
-        count += int((target != PAD).sum())
+    with evaluating(model) as device:
+        for x in _batches(sentences, batch_size, device):
+            target = with_end(x)
+            logits = model(x).logits
+            total += cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=PAD, reduction="sum").item()
+            count += int((target != PAD).sum())
     return total / count
 
 
@@ -83,12 +76,11 @@ def steps_to(curve: Mapping[int, float], threshold: float) -> float:
     return float("inf")
 
 
-def _batches(model: SequenceCoder | nn.Module, sentences: TextSet, batch_size: int) -> list[Tensor]:
+def _batches(sentences: TextSet, batch_size: int, device: torch.device) -> Iterator[Tensor]:
     if len(sentences) == 0:
         raise ValueError("The set of sentences is empty; there is nothing to read.")
-    model.eval()
-    device = next(model.parameters()).device
-    return [sentences.batch(part).x.to(device) for part in torch.arange(len(sentences)).split(batch_size)]
+    for part in torch.arange(len(sentences)).split(batch_size):
+        yield sentences.batch(part).x.to(device)
 
 
 def _same_width(x_hat: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

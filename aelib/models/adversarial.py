@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aelib.data import Batch, ImageSet
+from aelib.interfaces import Prior
 from aelib.likelihoods import squared_error
 from aelib.models.autoencoder import EncoderDecoder
 from aelib.nets import mlp
-from aelib.priors import Prior
 
 Nets = Mapping[str, nn.Module]
 

@@ -147,7 +147,7 @@ class BetaTCVAE(ELBO):
         return gaussian_kl(out.mu, out.logvar) + (self.beta - 1) * correlation
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def traverse(model: VAE, z: Tensor, latents: Sequence[int], values: Tensor) -> Tensor:
     """Images of one code with one latent changed at a time: a row of images for each latent.
 

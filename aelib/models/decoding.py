@@ -23,7 +23,7 @@ def _words_only(log_p: Tensor, last: bool) -> Tensor:
     return log_p + allowed
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def greedy(step: Step[S], state: S, max_length: int) -> Tensor:
     """The likeliest word at each place, until the end mark, *max_length* words at most.
 
@@ -48,7 +48,7 @@ def greedy(step: Step[S], state: S, max_length: int) -> Tensor:
     return torch.cat(written, 1)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def beam_search(step: Step[S], state: S, max_length: int, width: int) -> tuple[Tensor, Tensor]:
     r"""A search from left to right for the likeliest sentences, which keeps *width* beginnings at each place.
 

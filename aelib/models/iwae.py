@@ -7,31 +7,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
-from aelib.likelihoods import bernoulli_log_prob, gaussian_log_prob
-from aelib.models.vae import VAEOutput
-
-
-def log_weights(out: VAEOutput, x: Tensor) -> Tensor:
-    r"""Logarithms of the importance weights of the codes that were drawn, in nats.
-
-    .. math:: \log w = \log p_\theta(x \mid z) + \log p(z) - \log q_\phi(z \mid x), \qquad z \sim q_\phi(z \mid x)
-
-    The mean of :math:`w` over codes is :math:`p_\theta(x)`; the mean of its logarithm is the evidence lower bound.
-
-    Args:
-        out: of ``vae(x, samples)``.
-        x: shape (B, C, H, W).
-
-    Returns:
-        Shape (samples, B), or (B,) for a single draw.
-    """
-    prior = torch.zeros_like(out.mu)
-    log_prior, log_posterior = gaussian_log_prob(out.z, prior, prior), gaussian_log_prob(out.z, out.mu, out.logvar)
-    return bernoulli_log_prob(out.logits, x) + log_prior - log_posterior
+from aelib.likelihoods import log_weights
 
 
 @dataclass(frozen=True)

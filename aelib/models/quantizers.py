@@ -13,6 +13,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aelib.likelihoods import code_counts
 from aelib.nets import at_hand
 
 
@@ -27,25 +28,6 @@ class Chosen(NamedTuple):
 def straight_through(z: Tensor, e: Tensor) -> Tensor:
     """*e* in value, the identity of *z* in gradient: ``z + (e - z).detach()``."""
     return z + (e - z).detach()
-
-
-def code_counts(indices: Tensor, codes: int) -> Tensor:
-    """How often each of *codes* symbols occurs in a tensor of indices; shape (codes,), float32."""
-    ones = torch.ones(indices.numel(), device=indices.device)  # torch.bincount would wait for the GPU
-    return torch.zeros(codes, device=indices.device).index_add_(0, indices.flatten(), ones)
-
-
-def perplexity(counts: Tensor) -> Tensor:
-    r"""The exponential of the entropy of the frequencies :math:`p_k`, :math:`\exp(-\sum_k p_k \log p_k)`.
-
-    *K* if all codes are used equally often, 1 if one is used alone.
-
-    Raises:
-        ValueError: nothing was counted (on a GPU, where a look would cost a wait, the answer is NaN).
-    """
-    if counts.numel() == 0 or (at_hand(counts) and not counts.sum() > 0):
-        raise ValueError("The perplexity of no symbols is undefined: count one or more.")
-    return torch.special.entr(counts / counts.sum()).sum().exp()
 
 
 class Quantizer(nn.Module):

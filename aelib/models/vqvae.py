@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
-from aelib.likelihoods import squared_error
-from aelib.models.quantizers import Quantizer, code_counts, perplexity
+from aelib.likelihoods import code_counts, perplexity, squared_error
+from aelib.models.quantizers import Quantizer
 from aelib.nets import check_images
 
 

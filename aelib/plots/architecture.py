@@ -7,6 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
+from aelib.nets import evaluating
 from aelib.plots.style import BLUE, GRAY, ORANGE, finish
 
 
@@ -18,12 +19,12 @@ def architecture(model: nn.Module, shape: tuple[int, ...] = (1, 28, 28)) -> Figu
         shape: of one input image.
     """
     stages: list[tuple[str, tuple[int, ...], str]] = [("input", tuple(shape), GRAY)]
-    with torch.inference_mode():
-        x = torch.zeros(1, *shape, device=next(model.parameters()).device)
-        code = model.eval().encode(x)  # type: ignore[operator]  # of a variational encoder's output, the half decoded
+    with evaluating(model) as device:
+        x = torch.zeros(1, *shape, device=device)
+        code = model.encode(x)  # type: ignore[operator]  # of a variational encoder's output, the half decoded
         for part, value, color in ((model.encoder, x, BLUE), (model.decoder, code, ORANGE)):
             for layer in part:  # type: ignore[union-attr]
-                value = layer.eval()(value)
+                value = layer(value)
                 if next(layer.parameters(), None) is not None and value.ndim in (2, 4) and not _is_norm(layer):
                     stages.append((type(layer).__name__, tuple(value.shape[1:]), color))
                 elif isinstance(layer, nn.Upsample):

@@ -9,7 +9,7 @@ from types import FunctionType
 import torch
 from torch import Tensor
 
-from aelib.data import Batch
+from aelib.interfaces import Batch
 from aelib.training.phases import Modules, Objective
 
 CXX = ("g++", "clang++", "c++", "cl")

@@ -17,8 +17,9 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from aelib.interfaces import Data
 from aelib.training.compiling import check_compile
-from aelib.training.phases import Callback, Data, EarlyStopping, EpochEnd, Modules, Phase
+from aelib.training.phases import Callback, EarlyStopping, EpochEnd, Modules, Phase
 from aelib.training.precision import chosen_precision, training_precision
 from aelib.training.processes import agree_on_epoch, in_any_process, noticing_a_lost_process, share_buffers
 from aelib.training.state import StateFile

@@ -2,24 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
-from aelib.data import Batch
+from aelib.interfaces import Batch
 from aelib.training.optimizers import MakeOptimizer, MakeSchedule, adam, constant
 
 Modules = Mapping[str, nn.Module]
 Objective = Callable[[Modules, Batch], dict[str, Tensor]]
-
-
-class Data(Protocol):
-    """What :func:`fit` asks of a data set; :class:`aelib.data.ImageSet` is one."""
-
-    def __len__(self) -> int: ...
-    def to(self, device: torch.device) -> "Data": ...
-    def batch(self, index: Tensor) -> Batch: ...
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from aelib.data import Batch
+from aelib.interfaces import Batch
 from aelib.training.compiling import compiled
 from aelib.training.phases import Modules, Objective, Phase
 

@@ -151,3 +151,15 @@ def test_what_cannot_be_scored_is_refused():
         mig(z, torch.where(torch.arange(4) == 2, 0, FACTORS))
     with pytest.raises(ValueError, match="not finite"):
         dci(z / 0, FACTORS, z, FACTORS)
+
+
+def test_dci_of_one_latent_one_factor_or_a_constant_factor_is_an_error_not_nan():
+    z, factors = torch.rand(60, 3), draw(60)
+    with pytest.raises(ValueError, match="two or more of each; there are 1 and 4"):
+        dci(z[:, :1], factors, z[:, :1], factors)
+    with pytest.raises(ValueError, match="two or more of each; there are 3 and 1"):
+        dci(z, factors[:, :1], z, factors[:, :1])
+    with pytest.raises(ValueError, match="factor 2 takes one"):
+        dci(z, factors * torch.tensor([1, 1, 0, 1]), z, factors)
+    with pytest.raises(ValueError, match=r"one size; they are \(60, 3\) and \(60, 2\)"):
+        dci(z, factors, z[:, :2], factors)

@@ -9,14 +9,13 @@ from safetensors.torch import load_file
 from torch import nn
 
 from aelib.data import Batch, ImageSet
+from aelib.likelihoods import code_counts, perplexity
 from aelib.metrics import codes, reconstructions
 from aelib.models.autoencoder import SquaredError
 from aelib.models.quantizers import (
     FSQ,
     EMAQuantizer,
     VectorQuantizer,
-    code_counts,
-    perplexity,
     straight_through,
 )
 from aelib.models.vqvae import VQVAE, Quantized, small_vqvae
