@@ -1,10 +1,14 @@
-"""The house rules: imports run downwards, modules stay small, nothing unsafe is called, every module is documented."""
+"""The house: imports run downwards and in no circle, wings know only what they must, every module is documented."""
 
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,48 +17,130 @@ import aelib
 from aelib.records import provenance
 
 PACKAGE = Path(aelib.__file__).parent
-MODULES = sorted(PACKAGE.rglob("*.py"))
-BELOW = {"data", "explorer", "nets", "likelihoods", "optimizers", "plots", "profiles", "provenance"}
-TRAINING = {"compiling", "phases", "precision", "processes", "state", "steps", "tracking", "training"}
-RESULTS = {"claims", "runs", "model_card", "sharing", "export", "protocol"}
-ABOVE = {"models", "metrics"} | TRAINING | RESULTS
+PLAN = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["aelib"]
+LEVEL = {wing: -floor for floor, wings in enumerate(PLAN["floors"]) for wing in wings}
 
 
-def part(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def named(path: Path, root: Path = PACKAGE) -> str:
+    """The module's name below ``aelib``: ``models.pca``; of a package its folder's; of ``aelib`` itself nothing."""
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix("__init__").strip(".")
 
 
-def imported(path: Path) -> set[str]:
-    """The parts of aelib that a module imports: ``from aelib.models.pca import pca`` imports ``models``."""
+MODULES = {named(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def source(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def home(module: str, name: str) -> str:
+    """Where a name that is imported from a module is made: packages hand on what their modules define."""
+    inner = f"{module}.{name}".strip(".")
+    if inner in MODULES:
+        return inner
+    handed_on = source(module).body if MODULES[module].name == "__init__.py" else []
+    for node in handed_on:
+        if isinstance(node, ast.ImportFrom) and name in {alias.asname or alias.name for alias in node.names}:
+            return home((node.module or "").removeprefix("aelib").strip("."), name)
+    return module
+
+
+def statements(tree: ast.AST, at_import: bool) -> Iterator[ast.AST]:
+    """All nodes of a source; or those that run when it is imported: no function's, and none that are for types."""
+    for node in ast.iter_child_nodes(tree):
+        later = isinstance(node, ast.FunctionDef) or (
+            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        )
+        if not (at_import and later):
+            yield node
+            yield from statements(node, at_import)
+
+
+def imported(tree: ast.Module, at_import: bool = False) -> set[str]:
+    """The modules whose definitions a source uses."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aelib"):
-            names = node.module.split(".")[1:2] or [alias.name for alias in node.names]
-            found |= set(names)
+    for node in statements(tree, at_import):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the whole path"
+            if (node.module or "").split(".")[0] == "aelib":
+                found |= {home(node.module.removeprefix("aelib").strip("."), alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("aelib.")}
-    return found - {part(path)}
+            names = [alias.name for alias in node.names if alias.name.split(".")[0] == "aelib"]
+            found |= {name.removeprefix("aelib").strip(".") for name in names}
+    return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_run_downwards(path):
-    assert part(path) in BELOW | ABOVE | {"__init__"}, "a new part: say here on which side of the line it stands"
-    if part(path) in BELOW:
-        assert not imported(path) & ABOVE
-    if part(path) == "models":
-        assert imported(path) <= BELOW - {"profiles"}
-    if part(path) in TRAINING:
-        assert imported(path) <= (BELOW - {"profiles"}) | TRAINING
+def inside(module: str, part: str) -> bool:
+    """Whether a module is a part of the house, or in it: ``data.images`` is in ``data``."""
+    return f"{module}.".startswith(f"{part}.")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_modules_are_small_documented_and_safe(path):
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 250
-    tree = ast.parse(text)
-    assert ast.get_docstring(tree), "a module says what it is for"
-    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    assert not called & {"eval", "exec", "torch.load", "torch.save", "pickle.load", "pickle.loads", "os.system"}
+def wrong(module: str, uses: set[str]) -> list[str]:
+    """What is wrong with a module's imports."""
+    wing = module.split(".")[0]
+    found = [
+        f"{module} imports {other}, which stands above it"
+        for other in sorted(uses - {""})
+        if LEVEL[other.split(".")[0]] > LEVEL[wing]
+    ]
+    for one, others in PLAN["strangers"].items():
+        for other in others:
+            found += [
+                f"{one} must not know {used}" for used in sorted(uses) if inside(module, one) and inside(used, other)
+            ]
+    return found
+
+
+USES = {module: imported(source(module)) for module in MODULES}
+each_module = pytest.mark.parametrize("module", [module for module in MODULES if module])
+
+
+def test_every_wing_has_one_floor_and_every_floor_stands():
+    wings = [wing for floor in PLAN["floors"] for wing in floor]
+    assert len(wings) == len(set(wings))
+    assert set(wings) == {module.split(".")[0] for module in MODULES if module}, "pyproject.toml, [tool.aelib] floors"
+    for one, others in PLAN["strangers"].items():
+        assert {one, *others} <= set(MODULES), "a stranger that does not exist is no rule"
+
+
+@each_module
+def test_imports_run_downwards(module):
+    assert wrong(module, USES[module]) == []
+
+
+def test_no_import_runs_in_a_circle():
+    # Packages hand on what their modules define: names are looked up where they are made.
+    files = [module for module, path in MODULES.items() if path.name != "__init__.py"]
+    graph = {module: imported(source(module), at_import=True) - {module} for module in files}
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "fault"),
+    [
+        (
+            "training.loop",
+            "from aelib.models.vae import VAE",
+            "training.loop imports models.vae, which stands above it",
+        ),
+        ("nets", "def f():\n    from aelib.training import fit", "nets imports training.loop, which stands above it"),
+        ("models.vae", "import aelib.comparison", "models.vae imports comparison, which stands above it"),
+        ("metrics.codebook", "from aelib.models.vqvae import VQVAE", "metrics must not know models.vqvae"),
+        ("models.vae", "from aelib.training import fit", "models must not know training.loop"),
+        ("training.loop", "from aelib.data import mnist", "training must not know data.images"),
+        ("training.state", "from aelib.records import profiles", "training must not know records.profiles"),
+    ],
+)
+def test_the_search_finds_what_it_looks_for(module, code, fault):
+    assert fault in wrong(module, imported(ast.parse(code)))
+
+
+@each_module
+def test_modules_are_documented(module):
+    assert ast.get_docstring(source(module)), "a module says what it is for"
 
 
 def test_the_hardware_is_described_without_names_or_paths():
@@ -66,10 +152,7 @@ def test_the_hardware_is_described_without_names_or_paths():
 
 def test_a_package_without_a_checkout_records_into_the_current_folder(tmp_path):
     """As after pip install from the repository's address, on Colab."""
-    copied = tmp_path / "lib" / "aelib"
-    copied.mkdir(parents=True)
-    for name in ("__init__.py", "provenance.py"):
-        (copied / name).write_text((PACKAGE / name).read_text(encoding="utf-8"), encoding="utf-8")
+    shutil.copytree(PACKAGE, tmp_path / "lib" / "aelib", ignore=shutil.ignore_patterns("__pycache__"))
     code = "from aelib.records.provenance import RESULTS, commit; print(RESULTS, commit(), sep=chr(10))"
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "lib")}
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)

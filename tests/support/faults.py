@@ -12,6 +12,7 @@ import re
 import resource
 import shutil
 import struct
+import subprocess
 import tarfile
 import tempfile
 import time
@@ -627,16 +628,13 @@ def small_files(world: World, most: int, what: str) -> Iterator[None]:
 def disk(world: World, size: str) -> Iterator[None]:
     """The cache on a disk of its own, in memory."""
     world.cache.mkdir()
-    if (
-        os.geteuid()
-        or shutil.which("mount") is None
-        or os.system(f"mount -t tmpfs -o size={size} tmpfs '{world.cache}' 2>/dev/null")
-    ):
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(world.cache)]
+    if os.geteuid() or shutil.which("mount") is None or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("needs the right to mount a small disk")
     try:
         yield
     finally:
-        os.system(f"umount '{world.cache}'")
+        subprocess.run(["umount", str(world.cache)], check=True)
 
 
 @fault(MACHINE, "The disk is full", r"cannot be written \(No space left on device\)")
