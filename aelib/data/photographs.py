@@ -8,10 +8,10 @@ They are not to be had any more as a package; these are others.
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skimage import color, data
 from torch import Tensor
 
 from aelib.data.imageset import ImageSet
+from aelib.extras import extra
 
 Gray = NDArray[np.float64]
 BORDER = 8  # pixels at the edges that the filter, which takes the image as periodic, has spoiled
@@ -24,6 +24,9 @@ def photographs() -> dict[str, Gray]:
 
     They lie in scikit-image's own package, which checks each file's SHA-256; nothing is fetched.
     """
+    with extra("data"):
+        from skimage import color, data
+
     found = {name: getattr(data, name)() for name in PHOTOGRAPHS if name != "motorcycle"}
     found["motorcycle"] = data.stereo_motorcycle()[0]
     return {name: color.rgb2gray(x) if x.ndim == 3 else x / 255.0 for name, x in found.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aelib.explorer.network.packing import to_json
+from aelib.extras import extra
 
 if TYPE_CHECKING:
     from aelib.explorer.widget import ExplorerWidget
@@ -60,15 +61,13 @@ class Explorer:
         Where widgets are not shown, show the explorer itself: it needs nothing but a browser.
 
         Raises:
-            ImportError: anywidget is not installed.
+            ModuleNotFoundError: anywidget is not installed.
             ValueError: a film, which has no code to set.
         """
         if not self.z:
             raise ValueError(f"A widget has a code z to read and set; the {self.view} has none: show it as it is.")
-        try:
+        with extra("explorer"):
             from aelib.explorer.widget import ExplorerWidget
-        except ImportError as error:
-            raise ImportError("A live explorer needs anywidget: pip install 'aelib[widget]'.") from error
         return ExplorerWidget(self)
 
 

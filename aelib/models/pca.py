@@ -1,10 +1,10 @@
 """The linear autoencoders that every chapter draws beside its models: PCA and logistic PCA."""
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from aelib.extras import extra
 from aelib.likelihoods import bernoulli_nll
 from aelib.models.autoencoder import EncoderDecoder
 
@@ -31,7 +31,11 @@ def pca(x: Tensor, components: int) -> EncoderDecoder:
 
     Raises:
         ValueError: more components than images or pixels.
+        ModuleNotFoundError: scikit-learn is not installed.
     """
+    with extra("metrics"):
+        from sklearn.decomposition import PCA
+
     shape, x = tuple(x.shape[1:]), x.flatten(1)
     if not 1 <= components <= min(x.shape):
         raise ValueError(

@@ -1,10 +1,10 @@
 """Numbers against numbers: learning curves, sweeps, distributions, trade-offs."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -105,9 +105,11 @@ def histogram(
     """Distributions on shared bins, up to the 99.5th percentile of them all: label to values of shape (N,)."""
     figure, axis = plt.subplots(figsize=(6.2, 3.2))
     limit = float(torch.cat(list(values.values())).quantile(0.995))
-    palette = [color_of(label, i) for i, label in enumerate(values)]
-    arrays = {label: one.numpy() for label, one in values.items()}
-    sns.histplot(arrays, bins=bins, binrange=(0, limit), palette=palette, element="step", ax=axis)
+    for i, (label, one) in enumerate(values.items()):
+        color = color_of(label, i)
+        look: dict[str, Any] = dict(histtype="stepfilled", facecolor=(color, 0.25), edgecolor=color)
+        axis.hist(one.numpy(), bins, range=(0, limit), label=label, **look)
+    axis.legend()
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log_y else "linear")
     return finish(figure)
 

@@ -1,10 +1,10 @@
 """Codes as points in the plane, and how densely they lie there."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
@@ -42,8 +42,10 @@ def latent_scatter(
     figure = axis.get_figure() if axis is not None else None
     if axis is None or not isinstance(figure, Figure):
         figure, axis = plt.subplots(figsize=(5.2, 4.6))
-    palette = dict(enumerate(DIGITS))
-    sns.scatterplot(x=z[:, 0], y=z[:, 1], hue=labels.numpy(), palette=palette, s=9, alpha=0.75, linewidth=0, ax=axis)
+    look: dict[str, Any] = dict(s=9, alpha=0.75, linewidth=0)
+    axis.scatter(z[:, 0], z[:, 1], c=[DIGITS[digit] for digit in labels.tolist()], **look)  # as they come: none on top
+    for digit in labels.unique().tolist():
+        axis.scatter([], [], color=DIGITS[digit], label=str(digit), **look)
     axis.set(xlabel=names[0], ylabel=names[1], title=title)
     axis.legend(title="digit", markerscale=2.5, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return finish(figure)

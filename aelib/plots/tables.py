@@ -1,11 +1,15 @@
 """Tables of numbers as colors."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
 from aelib.plots.style import finish
@@ -32,15 +36,11 @@ def heat_maps(
     )
     top = max(float(table.max()) for table in tables.values())
     for i, (axis, (title, table)) in enumerate(zip(axes[0], tables.items(), strict=True)):
-        last = i == len(tables) - 1
-        sns.heatmap(
-            table.numpy(), ax=axis, vmin=0, vmax=top, cmap="viridis", annot=True, fmt=".1f", annot_kws={"size": 7},
-            xticklabels=list(columns), yticklabels=list(rows[title]), cbar=last,
-            cbar_kws={"label": unit} if last else None,
-        )  # fmt: skip
+        cells = _cells(axis, table.numpy(), ".1f", rows[title], columns, 7, vmin=0, vmax=top, cmap="viridis")
+        if i == len(tables) - 1:
+            figure.colorbar(cells, ax=axis, label=unit).outline.set_visible(False)
         axis.set(title=title, ylabel=ylabel if i == 0 else "", xlabel="factor")
         axis.tick_params(axis="x", rotation=60)
-        axis.tick_params(axis="y", rotation=0)
     return finish(figure)
 
 
@@ -61,14 +61,40 @@ def ranked(table: pd.DataFrame, higher_is_better: Collection[str], ylabel: str) 
             + (f" and no column {sorted(unknown)}." if not table.empty else ".")
         )
     best_first = table * [-1 if column in higher_is_better else 1 for column in table.columns]
-    written = table.map(lambda value: "" if pd.isna(value) else f"{value:.3g}")
     figure, axis = plt.subplots(figsize=(0.95 * len(table.columns) + 2.2, 0.3 * len(table) + 1.6))
-    sns.heatmap(
-        best_first.rank(), ax=axis, cmap="Blues_r", vmin=1, vmax=1.25 * len(table), annot=written, fmt="",
-        annot_kws={"size": 8}, linewidths=0.5, cbar_kws={"label": "rank, 1 is the best", "ticks": [1, len(table)]},
-    )  # fmt: skip
+    ranks, look = best_first.rank().to_numpy(), dict(cmap="Blues_r", vmin=1, vmax=1.25 * len(table), linewidths=0.5)
+    cells = _cells(axis, ranks, ".3g", list(table.index), list(table.columns), 8, table.to_numpy(), **look)
+    bar = figure.colorbar(cells, ax=axis, label="rank, 1 is the best", ticks=[1, len(table)])
+    bar.outline.set_visible(False)
     axis.set(xlabel="measure", ylabel=ylabel)
     axis.tick_params(axis="x", rotation=40, labelsize=9)
     plt.setp(axis.get_xticklabels(), ha="right", rotation_mode="anchor")
-    axis.tick_params(axis="y", rotation=0)
     return finish(figure)
+
+
+def _cells(
+    axis: Axes,
+    values: NDArray[Any],
+    form: str,
+    rows: Sequence[object],
+    columns: Sequence[object],
+    size: float,
+    written: NDArray[Any] | None = None,
+    **look: Any,
+) -> QuadMesh:
+    """Colored cells, the first row on top, and in each that has a value its number: white on dark, black on light."""
+    cells = axis.pcolormesh(np.ma.masked_invalid(values), edgecolors="white", **({"linewidths": 0} | look))
+    axis.set_xticks(np.arange(len(columns)) + 0.5, [str(name) for name in columns])
+    axis.set_yticks(np.arange(len(rows)) + 0.5, [str(name) for name in rows])
+    axis.invert_yaxis()
+    axis.grid(visible=False)
+    axis.spines[:].set_visible(False)
+    colors = cells.to_rgba(values)
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            number = value if written is None else written[row, column]
+            red, green, blue, _ = colors[row, column]
+            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+            text = dict(color="white" if dark else "black", fontsize=size, ha="center", va="center")
+            axis.text(column + 0.5, row + 0.5, f"{number:{form}}", **text)  # type: ignore[arg-type]
+    return cells

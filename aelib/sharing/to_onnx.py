@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from aelib import __version__
+from aelib.extras import extra
 
 
 class _Half(nn.Module):
@@ -44,16 +45,14 @@ def to_onnx(
         The largest absolute difference of each half, ``{"encoder": ..., "decoder": ...}``.
 
     Raises:
-        ImportError: a package is missing.
+        ModuleNotFoundError: a package is missing.
         TypeError: the model has no encode or no decode.
         ValueError: *x* has fewer than two examples, or onnxruntime's answers differ by more; nothing is then written.
     """
-    try:
+    with extra("onnx"):
         import onnx
         import onnxruntime
         import onnxscript  # noqa: F401 (torch.onnx needs it)
-    except ImportError as error:
-        raise ImportError(f'to_onnx needs the package {error.name!r}: pip install "aelib[onnx]".') from error
     encode, decode = getattr(model, "encode", None), getattr(model, "decode", None)
     if not callable(encode) or not callable(decode):
         raise TypeError(f"to_onnx takes a model with encode and decode; {type(model).__name__} has not both.")

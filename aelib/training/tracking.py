@@ -26,7 +26,10 @@ def tracking(accelerator: Accelerator, log_with: LogWith | None, name: str, run:
     asked = [log_with] if isinstance(log_with, str | GeneralTracker) else list(log_with or [])
     found = {str(tracker) for tracker in accelerator.log_with}
     if missing := [one for one in asked if isinstance(one, str) and one != "all" and one not in found]:
-        raise ValueError(f"No {' and no '.join(missing)} is installed here. pip install it, or leave log_with away.")
+        raise ValueError(
+            f"No {' and no '.join(missing)} is installed here. pip install it (TensorBoard comes with "
+            '"aelib[tensorboard]"), or leave log_with away.'
+        )
     accelerator.init_trackers(name, config=dict(run))
     try:
         yield

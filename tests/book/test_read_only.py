@@ -16,7 +16,17 @@ from launching import SUPPORT
 from aelib.data.fetch.sources import cache_folder
 
 TWICE = SUPPORT / "twice.py"
-PARTS = ("aelib", "notebooks", "results", "book", "pyproject.toml", "requirements.txt", "_toc.yml", "_config.yml")
+PARTS = (
+    "aelib",
+    "notebooks",
+    "results",
+    "book",
+    "pyproject.toml",
+    "requirements.txt",
+    "constraints.txt",
+    "_toc.yml",
+    "_config.yml",
+)
 Files = dict[str, tuple[int, int]]
 Run = Future[CompletedProcess[str]]
 
