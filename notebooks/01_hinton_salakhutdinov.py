@@ -49,13 +49,13 @@ from aelib.models.boltzmann import RBM, ContrastiveDivergence, unroll
 from aelib.models.pca import LogisticPCA, pca
 from aelib.nets import he_init
 from aelib.records.claims import Claims
+from aelib.records.first_edition import recorded
 from aelib.records.profiles import current_profile
-from aelib.records.runs import recorded
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam, adamw, momentum_step, one_cycle, sgd
 
 profile = current_profile()
-seeds = profile.seeds(smoke=1, cpu=1, gpu=3)
+seeds = profile.seeds(smoke=1, quick=1, full=1)
 claims = Claims("01_hinton_salakhutdinov")
 WIDTHS = (784, 1000, 500, 250, 30)
 
@@ -83,7 +83,7 @@ WIDTHS = (784, 1000, 500, 250, 30)
 # this chapter: it is the unit of [chapter 0](00_first_three). Divide by 784 for that of [chapter 9](09_three_networks).
 
 # %% mystnb={"figure": {"caption": "Twenty test digits of MNIST: 28 × 28 pixels, 0 is black and 1 is white.", "name": "fig-01-data"}, "image": {"alt": "Two rows of ten handwritten digits, white on black."}}
-data = mnist().subset(train=profile(smoke=500, cpu=None, gpu=None), test=profile(smoke=200, cpu=None, gpu=None))
+data = mnist().subset(train=profile(smoke=500, quick=None, full=None), test=profile(smoke=200, quick=None, full=None))
 x_train, x_test = data.train.images(), data.test.images()
 plots.image_grid(x_test[:20])
 
@@ -106,12 +106,12 @@ print(f"PCA, 30 components: {pca_error:.2f}")
 torch.manual_seed(0)
 shallow = Autoencoder((784, 30), nn.Identity)
 fit(
-    {"ae": shallow}, Phase(CrossEntropy(), adam(4e-3), one_cycle()), data.train, epochs=profile(smoke=2, cpu=12, gpu=50)
+    {"ae": shallow}, Phase(CrossEntropy(), adam(4e-3), one_cycle()), data.train, epochs=profile(smoke=2, quick=3, full=12)
 )
 encoder_error = per_image(reconstructions(shallow, data.test), x_test)
 
-logistic = LogisticPCA(30, iterations=profile(smoke=10, cpu=60, gpu=200))
-logistic.fit(x_train[: profile(smoke=500, cpu=10_000, gpu=60_000)])
+logistic = LogisticPCA(30, iterations=profile(smoke=10, quick=15, full=60))
+logistic.fit(x_train[: profile(smoke=500, quick=10_000, full=10_000)])
 x_logistic = logistic.reconstruct(x_test)
 search_error = per_image(x_logistic, x_test)
 print(f"logistic PCA: {encoder_error:.2f} with a linear encoder, {search_error:.2f} with codes found by search")
@@ -200,7 +200,7 @@ fit(
     {"rbm": first, "below": nn.Flatten()},
     contrastive,
     data.train,
-    epochs=profile(smoke=1, cpu=4, gpu=10),
+    epochs=profile(smoke=1, quick=1, full=4),
     batch_size=100,
 )
 plots.filters(first.weight.T[:30], (28, 28))
@@ -262,7 +262,7 @@ def modern_recipe(weight_decay):
 def validation_error(weight_decay):
     torch.manual_seed(100)  # a seed that no reported run uses
     model = he_init(Autoencoder(WIDTHS, nn.SiLU))
-    options = dict(epochs=profile(smoke=1, cpu=10, gpu=30), batch_size=256, seed=100, validation=held_out)
+    options = dict(epochs=profile(smoke=1, quick=3, full=10), batch_size=256, seed=100, validation=held_out)
     run = partial(fit, {"ae": model}, modern_recipe(weight_decay), data.train, **options)
     history = recorded(f"01-validation-decay{weight_decay:g}", model, run, weights=False)
     return history[history.split == "validation"].value.iloc[-1]
@@ -273,7 +273,7 @@ weight_decay = min(validated, key=validated.get)
 print({decay: round(float(error), 2) for decay, error in validated.items()}, "chosen:", weight_decay)
 
 # %%
-epochs = profile(smoke=2, cpu=15, gpu=100)
+epochs = profile(smoke=2, quick=4, full=15)
 logistic_phase = Phase(CrossEntropy(), adam(1e-3), one_cycle())
 modern_phase = modern_recipe(weight_decay)
 
@@ -293,7 +293,7 @@ def ablation(name, make, phase):
 
 # %%
 ablations = {
-    "RBM-pretrained": lambda: unroll(pretrain(WIDTHS, profile(smoke=1, cpu=10, gpu=50))),
+    "RBM-pretrained": lambda: unroll(pretrain(WIDTHS, profile(smoke=1, quick=3, full=10))),
     "Random start": lambda: Autoencoder(WIDTHS, nn.Sigmoid),
     "Modern": lambda: he_init(Autoencoder(WIDTHS, nn.SiLU)),
 }
@@ -322,7 +322,7 @@ def modern(seed):
     torch.manual_seed(seed)
     model = he_init(Autoencoder(WIDTHS, nn.SiLU))
     history = fit(
-        {"ae": model}, modern_phase, data.train, epochs=profile(smoke=2, cpu=30, gpu=200), batch_size=256, seed=seed
+        {"ae": model}, modern_phase, data.train, epochs=profile(smoke=2, quick=8, full=30), batch_size=256, seed=seed
     )
     return model, history
 
@@ -356,7 +356,7 @@ plots.histogram(per_digit, "squared error of an image")
 # The same widths with codes of 2 to 100 numbers, six epochs each (from a recorded run), against PCA.
 
 # %%
-sizes = profile(smoke=(2, 10), cpu=(2, 5, 10, 30, 100), gpu=(2, 5, 10, 30, 100))
+sizes = profile(smoke=(2, 10), quick=(2, 10, 30), full=(2, 5, 10, 30, 100))
 
 
 def error_at(size):
@@ -364,7 +364,7 @@ def error_at(size):
     model = he_init(Autoencoder((*WIDTHS[:-1], size), nn.SiLU))
 
     def run():
-        history = fit({"ae": model}, modern_phase, data.train, epochs=profile(smoke=1, cpu=6, gpu=50), batch_size=256)
+        history = fit({"ae": model}, modern_phase, data.train, epochs=profile(smoke=1, quick=2, full=6), batch_size=256)
         history.attrs["test error"] = per_image(reconstructions(model, data.test), x_test)
         return history
 
@@ -389,15 +389,15 @@ plots.lines(
 # %%
 torch.manual_seed(0)
 flat = he_init(Autoencoder((784, 256, 64, 2), nn.SiLU))
-few = data.test[: profile(smoke=100, cpu=500, gpu=500)]
+few = data.test[: profile(smoke=100, quick=500, full=500)]
 frames = [explorer.frame(flat, few, "before training")]
 fit(
     {"ae": flat}, Phase(SquaredError(), adamw(4e-3), one_cycle()), data.train, batch_size=256,
-    epochs=profile(smoke=1, cpu=15, gpu=50),
+    epochs=profile(smoke=1, quick=4, full=15),
     callbacks=[lambda end: frames.append(explorer.frame(flat, few, f"epoch {end.epoch}"))],
 )  # fmt: skip
 pca_2 = pca(x_train, 2)
-two = data.test[: profile(smoke=200, cpu=2000, gpu=2000)]
+two = data.test[: profile(smoke=200, quick=2000, full=2000)]
 
 # %% mystnb={"figure": {"caption": "Codes of 2,000 test digits: the first two principal components (left) and the 2-D autoencoder (right), colored by digit. The network never saw a label, and yet zeros, ones, twos, sixes and sevens get places of their own. The rest stays crowded near the origin, as nearly all of PCA's map is.", "name": "fig-01-plane"}, "image": {"alt": "Two scatter plots of colored points: one cloud with overlapping colors, one with arms of single colors around a crowded center."}}
 figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.2))
@@ -427,7 +427,7 @@ explorer.film(frames, few)
 # The paper used codes for retrieval: to find documents like a given one, look for the nearest codes. Do the same with digits. For each test digit fetch the $k$ nearest training codes and count how many show the same digit.
 
 # %% mystnb={"figure": {"caption": "Fraction of the k nearest training digits that show the query's digit. Codes of 30 numbers, Euclidean distance, 2,000 queries. The autoencoder is ahead everywhere, by less than one point in a hundred.", "name": "fig-01-retrieval"}, "image": {"alt": "Two lines close to each other that fall from 0.97 to 0.77 between k = 1 and k = 500."}}
-retrieved = profile(smoke=(1, 5, 20), cpu=(1, 5, 20, 100, 500), gpu=(1, 5, 20, 100, 500))
+retrieved = profile(smoke=(1, 5, 20), quick=(1, 5, 20, 100, 500), full=(1, 5, 20, 100, 500))
 precision = {}
 for name, model in {"Autoencoder": best, "PCA": linear}.items():
     precision[name] = (
@@ -452,7 +452,7 @@ def train_top(units, rate):
     phase = Phase(ContrastiveDivergence(), sgd(rate, momentum=0.9), updates=("rbm",))
     nets = {"rbm": RBM(784, 30, units), "below": nn.Flatten()}
     return (
-        fit(nets, phase, data.train, epochs=profile(smoke=4, cpu=2, gpu=2), batch_size=100)
+        fit(nets, phase, data.train, epochs=profile(smoke=4, quick=1, full=2), batch_size=100)
         .query("term == 'squared error'")
         .value.iloc[-1]
     )
@@ -484,7 +484,7 @@ for name, history in histories.items():
                paper=3.00, paper_source=TABLE, seconds=sum(history.attrs["seconds"]),
                protocol=f"784-1000-500-250-30, batch 256, one cycle, {epochs} epochs after any pretraining.")  # fmt: skip
 claims.add("autoencoder without pretraining", model="Modern", **common, values=errors, seeds=seeds, paper=3.00, paper_source=TABLE,
-           target=profile(smoke=3.0, cpu=3.0, gpu=2.3), seconds=sum(models[0][1].attrs["seconds"]),
+           target=profile(smoke=3.0, quick=None, full=3.0), seconds=sum(models[0][1].attrs["seconds"]),
            protocol="784-1000-500-250-30, SiLU, He start, AdamW with one cycle, batch 256, squared error.")  # fmt: skip
 claims.save()
 claims
@@ -495,7 +495,7 @@ claims
 # What differs from the paper:
 #
 # - It fine-tuned by conjugate gradients on batches of 1,000; all our networks use Adam or AdamW. So our random start does better than one would have done in 2006, and our pretrained network is trained for fewer epochs.
-# - It pretrained for 50 epochs a layer; the `cpu` profile takes 10, the `gpu` profile 50.
+# - It pretrained for 50 epochs a layer; we take 10.
 # - Its synthetic *curves* set and its faces are not reproduced here.
 #
 # ## Summary

@@ -50,13 +50,13 @@ from aelib.models.pca import pca
 from aelib.models.vae import DenseVAE, GaussianELBO
 from aelib.nets import count_parameters, he_init
 from aelib.records.claims import Claims
+from aelib.records.first_edition import recorded
 from aelib.records.profiles import current_profile
-from aelib.records.runs import recorded
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam, one_cycle
 
 profile = current_profile()
-seeds = profile.seeds(smoke=1, cpu=3, gpu=3)
+seeds = profile.seeds(smoke=1, quick=1, full=3)
 claims = Claims("10_five_autoencoders")
 
 # %% [markdown]
@@ -69,7 +69,7 @@ claims = Claims("10_five_autoencoders")
 # official training and test pictures mixed. We then train on the first 6,000 of each class and test on the last 1,000. The cell prints which of the two it was, and every number below names its split.
 
 # %%
-data = fashion_mnist().subset(train=profile(smoke=500, cpu=None, gpu=None), test=profile(smoke=200, cpu=None, gpu=None))
+data = fashion_mnist().subset(train=profile(smoke=500, quick=None, full=None), test=profile(smoke=200, quick=None, full=None))
 x_test = data.test.images()
 dataset = f"Fashion-MNIST test, {'official' if data.official else 'unofficial'} split"
 print(f"{dataset}; from {data.source}: {len(data.train)} training, {len(data.test)} test pictures")
@@ -163,12 +163,12 @@ torch.testing.assert_close(784 * with_seed(published_vae_loss), with_seed(bound)
 # %% [markdown]
 # So the published $\beta$ of one half, on means, is a weight of $0.5 \cdot 784 / 32 = 12.25$ on sums. Remember this for later; [chapter 4](04_variational) has more on it.
 #
-# The runs below are recorded: training all of them takes most of an hour on one CPU core. This page loads the weights and measures every error anew. CNN and RNN are slow without a GPU. Under the `cpu` profile they get fewer
+# The runs below are recorded: training all of them takes most of an hour on one CPU core. This page loads the weights and measures every error anew. CNN and RNN are slow without a GPU. They get fewer
 # than 50 epochs. The published log has the test loss after every epoch, so we can still compare like with like.
 
 # %%
 ALL = dict.fromkeys(NETWORKS, 50)
-EPOCHS = profile(smoke=dict.fromkeys(NETWORKS, 1), cpu=ALL | {"CNN": 12, "RNN": 12}, gpu=ALL)
+EPOCHS = profile(smoke=dict.fromkeys(NETWORKS, 1), quick=dict.fromkeys(NETWORKS, 2), full=ALL | {"CNN": 12, "RNN": 12})
 STARTS = {name: [0] for name in NETWORKS} | {"FC": seeds[:2], "Sparse": [2]}
 RECORD = "10-official" if data.official else "10"  # another split has other records
 
@@ -395,11 +395,11 @@ def fair_fit(name, rate, images, seed, **options):
 
 # %%
 RATES = {"FC": (1e-3, 3e-3, 1e-2), "CNN": (5e-3, 1e-2, 2e-2), "Sparse": (1e-3, 3e-3, 1e-2), "RNN": (2e-3, 5e-3, 1e-2), "VAE": (5e-4, 1e-3, 3e-3)}
-part = data.subset(train=profile(smoke=300, cpu=12_000, gpu=60_000)).train
+part = data.subset(train=profile(smoke=300, quick=12_000, full=12_000)).train
 
 
 def validation_loss(name, rate):
-    epochs = profile(smoke=1, cpu=3, gpu=10)
+    epochs = profile(smoke=1, quick=1, full=3)
     model, run = fair_fit(name, rate, part, 100, epochs=epochs, validation=len(part) // 6)  # a seed no reported run uses
     history = recorded(f"{RECORD}-validation-{name}-{rate:g}", model, run, weights=False)
     return history[(history.split == "validation") & (history.term == "loss")].value.iloc[-1]
@@ -412,9 +412,9 @@ pd.DataFrame(validated).T.sort_index(axis=1).round(2).astype(object).fillna("")
 
 # %%
 FAIR_EPOCHS = profile(
-    smoke=dict.fromkeys(FAIR, 1), cpu={"FC": 25, "CNN": 5, "Sparse": 15, "RNN": 7, "VAE": 10}, gpu=dict.fromkeys(FAIR, 50)
+    smoke=dict.fromkeys(FAIR, 1), quick=dict.fromkeys(FAIR, 2), full={"FC": 25, "CNN": 5, "Sparse": 15, "RNN": 7, "VAE": 10}
 )
-FAIR_SEEDS = {name: seeds for name in FAIR} | profile(smoke={}, cpu={"CNN": [0], "RNN": [0]}, gpu={})
+FAIR_SEEDS = {name: seeds for name in FAIR} | profile(smoke={}, quick={}, full={"CNN": [0], "RNN": [0]})
 fair, seconds = {}, {}
 for name in FAIR:
     for seed in FAIR_SEEDS[name]:
@@ -504,7 +504,7 @@ table = {"random encoder, linear decoder": untrained, "ours, trained as publishe
 pd.DataFrame(table).loc[list(untrained)].round(5)
 
 # %%
-assert profile.name == "smoke" or untrained["RNN"] < first["FC"] < untrained["FC"]
+assert profile.name != "full" or untrained["RNN"] < first["FC"] < untrained["FC"]
 for name, error in untrained.items():
     claims.add("encoder at its random start", model=name, **UNIT, values=[error], seeds=[0],
                protocol="Published encoder, untrained; linear decoder by least squares on 12,000 training pictures.")  # fmt: skip
@@ -522,7 +522,7 @@ for name, error in untrained.items():
 # %%
 torch.manual_seed(0)
 flat = he_init(Autoencoder((784, 128, 64, 2), nn.ReLU))
-fit({"ae": flat}, Phase(SquaredError(), adam(3e-3), one_cycle()), data.train, epochs=profile(smoke=1, cpu=8, gpu=50))
+fit({"ae": flat}, Phase(SquaredError(), adam(3e-3), one_cycle()), data.train, epochs=profile(smoke=1, quick=2, full=8))
 explorer.plane({"FC": flat}, some[:1500], classes=CLOTHES, noun="garment", thumbnails=300)
 
 # %% [markdown]
@@ -533,7 +533,7 @@ claims.save()
 claims
 
 # %% [markdown]
-# What differs from the published comparison: the split of the data, where the registry's copy served; the number of epochs of CNN and RNN, named in each row; and, in the fair table, everything that the section names. The `gpu` profile, with 50 epochs of everything, has not been run.
+# What differs from the published comparison: the split of the data, where the registry's copy served; the number of epochs of CNN and RNN, named in each row; and, in the fair table, everything that the section names.
 #
 # ## Summary
 #

@@ -1,8 +1,8 @@
 """Execute chapters: ``notebooks/NN_name.py`` in, the same cells with their outputs in ``NN_name.ipynb`` out.
 
-    python scripts/execute.py                   every chapter, profile cpu
+    python scripts/execute.py                   every chapter, as the book shows it
     python scripts/execute.py 01 09             those whose name starts so
-    python scripts/execute.py 04 --profile gpu  at the paper's scale
+    python scripts/execute.py 04 --profile quick  small, everything trained in the page
     python scripts/execute.py --sync            no execution: take over edited prose, keep outputs
 
 A chapter is written only when it ran through and its outputs are clean: no error, nothing on stderr, no path of
@@ -217,7 +217,7 @@ def run(source: Path, profile: str, minutes: float) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("chapters", nargs="*", help="beginnings of names, such as 01; all when none is given")
-    parser.add_argument("--profile", choices=NAMES, default="cpu")
+    parser.add_argument("--profile", choices=NAMES, default="full")
     parser.add_argument("--timeout", type=float, default=30, metavar="MINUTES", help="of one cell (30)")
     parser.add_argument("--sync", action="store_true", help="do not execute")
     arguments = parser.parse_args()

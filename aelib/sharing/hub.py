@@ -46,7 +46,7 @@ def share(
         model: an instance of a class of ``aelib.models``. It is not copied.
         arguments: those that the class, or *made_by*, was called with. Layers are given by their class, or, with
             arguments of their own, as ``functools.partial(TopK, k=8)``; models, as what this function makes of them.
-        claims: numbers for the card, e.g. ``load(RESULTS / "04_variational.cpu.json")`` or some of them.
+        claims: numbers for the card, e.g. ``load(RESULTS / "04_variational.full.json")`` or some of them.
         made_by: the function of ``aelib.models`` that made the model, if its class alone did not.
 
     Raises:

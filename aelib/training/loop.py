@@ -22,6 +22,7 @@ from aelib.training.compiling import check_compile
 from aelib.training.phases import Callback, EarlyStopping, EpochEnd, Modules, Phase
 from aelib.training.precision import chosen_precision, training_precision
 from aelib.training.processes import agree_on_epoch, in_any_process, noticing_a_lost_process, share_buffers
+from aelib.training.recipe import recipe_of
 from aelib.training.state import StateFile
 from aelib.training.steps import PhaseAtWork
 from aelib.training.tracking import LogWith, tracking
@@ -61,8 +62,8 @@ def fit(
         callbacks: called after each epoch with an :class:`EpochEnd`; one that returns True ends the training, in
             all processes even if it does so in one. What one has to remember in a resumed run it gives and takes as
             JSON by ``state_dict`` and ``load_state_dict``.
-        state_file: where to save the state after each epoch, and to resume from if it exists: then with the modules'
-            start, the optimizers and everything else as they were in the first call.
+        state_file: where to save the state after each epoch, and to resume from if it exists. The run must be the one
+            that was saved: what its recipe says is compared, and a state of another run is refused.
         log_with: trackers that get the history's numbers after each epoch: names that ``accelerate`` knows, such as
             ``"tensorboard"``, which writes to ``runs/`` under the modules' names, or trackers such as
             ``TensorBoardTracker("beta 4", "logs")``.
@@ -79,7 +80,7 @@ def fit(
 
     Returns:
         One row for each epoch, split, phase and term: its mean over the examples. ``history.attrs["seconds"]``
-        holds the seconds that each epoch run by this call took.
+        holds the seconds that each epoch took, in this call or in those that it resumes.
 
     Raises:
         ValueError: the arguments do not fit together, the state file belongs to another run, a tracker is not
@@ -98,6 +99,12 @@ def fit(
     precision = chosen_precision(precision)
     check_compile(compile, device, accelerator.num_processes)
 
+    recipe: dict[str, Any] = {}
+    if state_file is not None:
+        recipe = recipe_of(
+            modules, phases, data, epochs=epochs, batch_size=batch_size, seed=seed, validation=validation,
+            precision=precision, compile=compile, start=False,
+        )  # fmt: skip
     split = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     held, kept = split[:validation].to(device), split[validation:].to(device)
     data, steps = data.to(device), -(-len(kept) // batch_size)
@@ -112,11 +119,9 @@ def fit(
         nets = {n: accelerator.prepare(m) if n in trained else m.to(device) for n, m in modules.items()}
         runners = [PhaseAtWork(phase, modules, nets, epochs * steps, steps, device, compile) for phase in phases]
         steps_of = [(r.name, r.optimizer, r.scheduler) for r in runners]
-        conditions = run | {"objectives": [phase.objective for phase in phases]}
-        state = StateFile(state_file, modules, steps_of, conditions, callbacks)
-        rows, start, done = state.load()
+        state = StateFile(state_file, modules, steps_of, recipe, callbacks)
+        rows, seconds, start, done = state.load()
         agree_on_epoch(accelerator, start, state_file)
-        seconds: list[float] = []
 
         bar = tqdm(
             total=epochs * steps, initial=start * steps, delay=1, unit="batch", disable=None if rank == 0 else True
@@ -143,7 +148,7 @@ def fit(
             stops = [bool(callback(EpochEnd(epoch, terms, modules))) for callback in callbacks]
             done = in_any_process(accelerator, any(stops))
             if accelerator.is_main_process:
-                state.save(rows, epoch, done)
+                state.save(rows, seconds, epoch, done)
         bar.close()
     for name, module in modules.items():
         module.zero_grad()

@@ -5,6 +5,7 @@ come from :mod:`torch.optim`; fused kernels are asked for because small networks
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -46,15 +47,26 @@ def clipped(optimizer: MakeOptimizer, norm: float) -> MakeOptimizer:
 
     def make(parameters: Iterable[Parameter]) -> Optimizer:
         made = optimizer(parameters)
-        trained = [p for group in made.param_groups for p in group["params"]]
-
-        def clip(*_: object) -> None:
-            clip_grad_norm_(trained, norm)
-
-        made.register_step_pre_hook(clip)
+        made.register_step_pre_hook(GradientClip(norm, [p for group in made.param_groups for p in group["params"]]))
         return made
 
     return make
+
+
+@dataclass(frozen=True)
+class GradientClip:
+    """Scales the gradient of all *parameters* together down to *norm* where it is longer, before an optimizer's step.
+
+    Args:
+        norm: the longest Euclidean norm that is left as it is.
+        parameters: whose gradients are looked at.
+    """
+
+    norm: float
+    parameters: list[Tensor] = field(compare=False, repr=False)
+
+    def __call__(self, *_: object) -> None:
+        clip_grad_norm_(self.parameters, self.norm)
 
 
 def constant() -> MakeSchedule:

@@ -5,10 +5,9 @@ import os
 import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,8 +16,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-FORMAT = "aelib training state 2"
+from aelib.records.description import differences
+
+FORMAT = "aelib training state 3"
 Step = tuple[str, Optimizer, LRScheduler]
+
+
+class Saved(NamedTuple):
+    """How far a run has come."""
+
+    rows: list[dict[str, Any]]  # of the history
+    seconds: list[float]  # that each epoch took
+    epoch: int  # epochs done
+    done: bool  # whether a callback has ended the run
 
 
 class StateFile:
@@ -28,7 +38,7 @@ class StateFile:
         path: the file; with None, nothing is saved or restored.
         modules: by name.
         steps: for each phase its name, optimizer and schedule, none of which has taken a step.
-        run: what else must agree for a run to be continued (epochs, batch size, seed, ...).
+        recipe: what must agree for a run to be continued, as :func:`aelib.training.recipe.recipe_of` describes it.
         callbacks: those that have a ``state_dict`` and a ``load_state_dict`` (of JSON) go on where they were.
     """
 
@@ -37,27 +47,20 @@ class StateFile:
         path: str | os.PathLike[str] | None,
         modules: Mapping[str, nn.Module],
         steps: Sequence[Step],
-        run: Mapping[str, Any],
+        recipe: Mapping[str, Any],
         callbacks: Sequence[object] = (),
     ) -> None:
         self.path = None if path is None else Path(path)
         self.modules, self.steps = modules, steps
         self.callbacks = [c for c in callbacks if hasattr(c, "state_dict") and hasattr(c, "load_state_dict")]
-        self.run = {"format": FORMAT, "phases": [name for name, _, _ in steps], **described(run)}
-        self.run["callbacks"] = [type(callback).__name__ for callback in self.callbacks]
-        for name, optimizer, scheduler in steps:
-            # From here on the optimizer's own numbers change, and a saved state overwrites them.
-            self.run[f"optimizer of {name!r}"] = {"class": type(optimizer).__name__, **described(optimizer.defaults)}
-            self.run[f"schedule of {name!r}"] = {
-                "class": type(scheduler).__name__,
-                **described(_plain_schedule(scheduler)),
-            }
-        for name, module in modules.items():
-            shapes = {key: list(value.shape) for key, value in module.state_dict().items()}
-            self.run[f"module {name!r}"] = {"class": type(module).__name__, "shapes": shapes}
+        self.run = {"format": FORMAT, **recipe, "callbacks": [type(callback).__name__ for callback in self.callbacks]}
 
-    def save(self, rows: list[dict[str, Any]], epoch: int, done: bool) -> None:
-        """Write the state after *epoch*, to a temporary name first."""
+    def save(self, rows: list[dict[str, Any]], seconds: list[float], epoch: int, done: bool) -> None:
+        """Write the state after *epoch*, to a temporary name first.
+
+        Raises:
+            TypeError: an optimizer keeps something that is neither a tensor, nor a number, text or container.
+        """
         if self.path is None:
             return
         tensors: dict[str, Tensor] = {}
@@ -66,9 +69,8 @@ class StateFile:
         optimizers = []
         for i, (_, optimizer, scheduler) in enumerate(self.steps):
             state = optimizer.state_dict()
-            for index, values in state["state"].items():
-                tensors |= {f"optimizer/{i}/{index}/{key}": v for key, v in values.items() if isinstance(v, Tensor)}
-            optimizers.append({"groups": state["param_groups"], "schedule": _plain_schedule(scheduler)})
+            plain = {"state": state["state"], "groups": state["param_groups"], "schedule": _plain_schedule(scheduler)}
+            optimizers.append(_packed(plain, f"optimizer/{i}", tensors))
         # safetensors refuses memory that two names share; a copy each is the price of a plain format.
         whole = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
         head = {
@@ -76,6 +78,7 @@ class StateFile:
             "epoch": epoch,
             "done": done,
             "rows": rows,
+            "seconds": seconds,
             "optimizers": optimizers,
             "callbacks": [callback.state_dict() for callback in self.callbacks],
         }
@@ -95,14 +98,14 @@ class StateFile:
         for left in self.path.parent.glob(f".{escape(self.path.name)}.*"):
             left.unlink(missing_ok=True)  # by a run that was killed while it wrote
 
-    def load(self) -> tuple[list[dict[str, Any]], int, bool]:
-        """Restore the state, if there is one: the history's rows, the epochs done, and whether the run had ended.
+    def load(self) -> Saved:
+        """Restore the state, if there is one, and say how far the run has come.
 
         Raises:
             ValueError: the file is damaged, or belongs to another run; the message names what differs.
         """
         if self.path is None or not self.path.exists():
-            return [], 0, False
+            return Saved([], [], 0, False)
         try:
             with safe_open(self.path, framework="pt") as file:
                 metadata = file.metadata() or {}
@@ -119,40 +122,54 @@ class StateFile:
         for name, module in self.modules.items():
             prefix = f"module/{name}/"
             module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-        for i, ((_, optimizer, scheduler), saved) in enumerate(zip(self.steps, head["optimizers"], strict=True)):
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in tensors.items():
-                kind, *place = key.split("/")
-                if kind == "optimizer" and place[0] == str(i):
-                    state.setdefault(int(place[1]), {})[place[2]] = value
-            optimizer.load_state_dict({"state": state, "param_groups": saved["groups"]})
+        for (_, optimizer, scheduler), packed in zip(self.steps, head["optimizers"], strict=True):
+            saved = _unpacked(packed, tensors)
+            optimizer.load_state_dict({"state": saved["state"], "param_groups": saved["groups"]})
             scheduler.load_state_dict(saved["schedule"])
         for callback, values in zip(self.callbacks, head["callbacks"], strict=True):
             callback.load_state_dict(values)
-        return head["rows"], head["epoch"], head["done"]
+        return Saved(head["rows"], head["seconds"], head["epoch"], head["done"])
 
     def _compare(self, saved: Mapping[str, Any]) -> None:
-        wanted = json.loads(json.dumps(self.run))
-        for key in [*wanted, *(key for key in saved if key not in wanted)]:
-            if saved.get(key) != wanted.get(key):
-                had, has = (_short(d.get(key)) for d in (saved, wanted))
-                raise ValueError(
-                    f"{self.path} holds the state of another run: {key} was {had} there and is {has} here. "
-                    "Give this run a state_file of its own, or delete the file."
-                )
+        if found := differences(saved, json.loads(json.dumps(self.run))):
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            raise ValueError(
+                f"{self.path} holds the state of another run: {found[0]}{more}. "
+                "Give this run a state_file of its own, or delete the file."
+            )
 
 
-def described(value: Any) -> Any:
-    """*value* as JSON can hold it, for comparison: dataclasses by class and fields, other objects by their class."""
+def _packed(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """*value* as JSON, its tensors put into *tensors* under names that begin with *name*; :func:`_unpacked` undoes it.
+
+    A container becomes a list that begins with its kind, so that a tuple and a key that is a number come back.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, Tensor):
+        tensors[name] = value
+        return ["tensor", name]
     if isinstance(value, Mapping):
-        return {str(key): described(one) for key, one in value.items()}
+        return ["dict", *([key, _packed(one, f"{name}/{key}", tensors)] for key, one in value.items())]
     if isinstance(value, list | tuple):
-        return [described(one) for one in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {"class": type(value).__name__} | {f.name: described(getattr(value, f.name)) for f in fields(value)}
-    return getattr(value, "__name__", type(value).__name__)
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return [kind, *(_packed(one, f"{name}/{i}", tensors) for i, one in enumerate(value))]
+    raise TypeError(
+        f"The state of {name} is a {type(value).__name__}, which a state file does not hold: it takes tensors, "
+        "numbers, texts, and lists, tuples and dicts of them. Train without a state_file, or with another optimizer."
+    )
+
+
+def _unpacked(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(value, list):
+        return value
+    kind, *rest = value
+    if kind == "tensor":
+        return tensors[rest[0]]
+    if kind == "dict":
+        return {key: _unpacked(one, tensors) for key, one in rest}
+    found = [_unpacked(one, tensors) for one in rest]
+    return tuple(found) if kind == "tuple" else found
 
 
 def _plain_schedule(scheduler: LRScheduler) -> dict[str, Any]:
@@ -166,11 +183,6 @@ def _checksum(text: str, tensors: Mapping[str, Tensor]) -> str:
         crc = zlib.crc32(key.encode(), crc)
         crc = zlib.crc32(tensors[key].contiguous().reshape(-1).view(torch.uint8).numpy().data, crc)
     return f"{crc:08x}"
-
-
-def _short(value: Any) -> str:
-    text = "absent" if value is None else json.dumps(value)
-    return text if len(text) <= 200 else text[:200] + "…"
 
 
 __all__ = ["StateFile"]

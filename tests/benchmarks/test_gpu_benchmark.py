@@ -34,15 +34,17 @@ def test_the_gpu_benchmark_trains_and_reckons(gpu, capsys, monkeypatch, tmp_path
         f"{label}: compilation and start": (2.0 + 1.5, "s", ""),  # beside the epochs, and the first's excess
         f"{label}: memory at most": (5.0, "GB", ""),
         f"{label}: squared error in the last epoch": (7.5, "per image", ""),
-        "chapter 01 at the profile gpu": (2.5, "min", "≤ 5 min"),
-        "chapter 09 at the profile gpu": (11.0, "min", "≤ 10 min"),
+        "chapter 01 at the profile quick": (2.5, "min", "≤ 2 min"),
+        "chapter 09 at the profile quick": (11.0, "min", "≤ 2 min"),
     }
     assert set(gpu.SETTINGS) <= set(gpu.PLAN["targets"])
 
 
 def test_a_chapter_is_timed_as_a_script_and_its_failure_is_not_hidden(gpu, tmp_path):
     script = tmp_path / "99_script.py"
-    script.write_text("import os, time\ntime.sleep(0.2)\nassert os.environ['AELIB_PROFILE'] == 'gpu'", encoding="utf-8")
+    script.write_text(
+        "import os, time\ntime.sleep(0.2)\nassert os.environ['AELIB_PROFILE'] == 'quick'", encoding="utf-8"
+    )
     assert 0.2 < gpu.chapter(script) < 20
     with pytest.raises(subprocess.CalledProcessError):
         gpu.chapter(script, profile="smoke")

@@ -100,7 +100,7 @@ def test_ours_is_the_mean_over_seeds_with_its_standard_deviation():
 
 @pytest.fixture
 def cpu(monkeypatch):
-    monkeypatch.setenv("AELIB_PROFILE", "cpu")
+    monkeypatch.setenv("AELIB_PROFILE", "full")
     monkeypatch.delenv("RANK", raising=False)
 
 
@@ -114,12 +114,12 @@ def test_a_record_survives_the_round_trip(cpu, tmp_path):
     claims.save()
     (read,) = load_all(tmp_path)
     assert read == added
-    row = json.loads((tmp_path / "01_test.cpu.json").read_text())[0]
+    row = json.loads((tmp_path / "01_test.full.json").read_text())[0]
     wanted = {"claim", "model", "dataset", "metric", "unit", "higher_is_better", "paper", "paper_source", "ours",
               "ours_std", "seeds", "target", "protocol", "hardware", "seconds", "commit", "date"}  # fmt: skip
     assert wanted <= set(row)
     assert (row["ours"], row["date"]) == (2.5, added.date)
-    assert [p.name for p in tmp_path.iterdir()] == ["01_test.cpu.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["01_test.full.json"]
 
 
 def test_a_run_of_one_seed_does_not_replace_a_record_of_three(cpu, tmp_path):
@@ -127,13 +127,13 @@ def test_a_run_of_one_seed_does_not_replace_a_record_of_three(cpu, tmp_path):
         claims = Claims("01_test", tmp_path)
         claims.add("error", model="AE", **GIVEN, values=[value] * len(seeds), seeds=seeds)
         claims.save()
-    (kept,) = load(tmp_path / "01_test.cpu.json")
+    (kept,) = load(tmp_path / "01_test.full.json")
     assert kept.seeds == [0, 1, 2]
     assert "this page: 9" in claims._repr_html_()
     claims = Claims("01_test", tmp_path)
     claims.add("error", model="AE", **GIVEN, values=[1.0] * 3, seeds=[0, 1, 2])
     claims.save()
-    assert load(tmp_path / "01_test.cpu.json")[0].ours == 1.0
+    assert load(tmp_path / "01_test.full.json")[0].ours == 1.0
 
 
 def test_smoke_and_other_processes_write_nothing(cpu, tmp_path, monkeypatch):
@@ -154,9 +154,9 @@ def test_a_claim_is_added_once(cpu, tmp_path):
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '[{"claim": "x"}]', "<html>"])
 def test_a_damaged_record_is_named(tmp_path, text):
-    path = tmp_path / "01_test.cpu.json"
+    path = tmp_path / "01_test.full.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"01_test.cpu.json is no record of claims"):
+    with pytest.raises(ValueError, match=r"01_test.full.json is no record of claims"):
         load(path)
 
 

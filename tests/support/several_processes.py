@@ -9,7 +9,7 @@ from accelerate.tracking import TensorBoardTracker
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-os.environ |= {"AELIB_PROFILE": "cpu", "AELIB_RECORD": "1"}  # before anything is written
+os.environ |= {"AELIB_PROFILE": "full", "AELIB_RECORD": "1"}  # before anything is written
 
 from blobs import blobs
 
@@ -18,8 +18,8 @@ from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.convolutional import Convolutional
 from aelib.models.sparse import Activity, Sparse, SparseAutoencoder, TopK
 from aelib.records.claims import Claims
-from aelib.records.runs import recorded
-from aelib.training import EpochEnd, Phase, fit
+from aelib.records.runs import Run
+from aelib.training import EpochEnd, Fit, Phase, fit
 from aelib.training.optimizers import sgd
 
 folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
@@ -56,12 +56,16 @@ ended: list[int] = []
 options = {"epochs": 3, "batch_size": 19, "validation": 24, "state_file": own / "state.safetensors"}
 tracker = TensorBoardTracker("run", own)
 phase = Phase(exact, watched, name="exact")
-history = recorded(
-    "run",
-    ae,
-    lambda: fit({"ae": ae}, phase, data, log_with=tracker, **options),
-    folder=own,  # type: ignore[arg-type]
-)
+
+
+class Tracked(Fit):
+    """A step with a tracker and a state of its own."""
+
+    def run(self, state_file=None):
+        return fit(self.modules, self.phases, self.data, log_with=tracker, **options)  # type: ignore[arg-type]
+
+
+history = Run("run", {"ae": ae}, [Tracked({"ae": ae}, phase, data, epochs=3)]).load(folder=own).history
 seen["history"] = torch.tensor(history.value.to_numpy())
 seen["gradients"] = torch.stack(gradients)
 seen |= {f"dense.{key}": value for key, value in ae.state_dict().items()}

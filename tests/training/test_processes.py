@@ -97,7 +97,7 @@ def test_only_the_first_process_writes(folders, processes):
     names = sorted(path.name for path in folders[processes].iterdir() if path.is_dir())
     assert names == ["0"]
     written = sorted(path.name for path in (folders[processes] / "0").iterdir())
-    assert written == ["99_processes.cpu.json", "run", "run.cpu.safetensors", "state.safetensors"]
+    assert written == [".state", "99_processes.full.json", "run", "run.safetensors", "state.safetensors"]
     events = [path for path in (folders[processes] / "0" / "run").iterdir() if path.is_file()]
     assert len(events) == 1
 
