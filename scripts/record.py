@@ -15,13 +15,13 @@ imports and definitions that the declarations need.
 
 import argparse
 import gc
-import linecache
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-import types
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,14 +62,18 @@ class Entry:
 
 def declared(chapter: Path) -> list[Runs]:
     """The :class:`Runs` that a chapter's cells tagged "runs" define; none where there is no such cell."""
-    module = types.ModuleType(f"chapter_{chapter.stem}")
-    sys.modules[module.__name__] = module  # where dataclasses look for their module
     cells = jupytext.read(chapter, fmt="py:percent").cells
-    for index, cell in enumerate(cells):
-        if cell.cell_type == "code" and "runs" in cell.metadata.get("tags", []):
-            name = f"<{chapter.stem}, cell {index}>"
-            linecache.cache[name] = (len(cell.source), None, cell.source.splitlines(keepends=True), name)
-            exec(compile(cell.source, name, "exec"), module.__dict__)
+    tagged = [cell.source for cell in cells if cell.cell_type == "code" and "runs" in cell.metadata.get("tags", [])]
+    if not tagged:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"runs_of_{chapter.stem}.py")
+        path.write_text("\n\n".join(tagged), encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module.__name__] = module  # where dataclasses look for their module
+        spec.loader.exec_module(module)
     return [value for value in vars(module).values() if isinstance(value, Runs)]
 
 

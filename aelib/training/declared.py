@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from aelib.data import Batch
+from aelib.interfaces import Batch, Data
 from aelib.records.description import described
 from aelib.training.loop import fit
-from aelib.training.phases import Callback, Data, EpochEnd, Modules, Phase
+from aelib.training.phases import Callback, EpochEnd, Modules, Phase
 from aelib.training.recipe import recipe_of
 
 COLUMNS = ["epoch", "split", "phase", "term", "value"]

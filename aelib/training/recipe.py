@@ -11,8 +11,9 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from aelib.interfaces import Data
 from aelib.records.description import architecture, described, differences, weights
-from aelib.training.phases import Data, Modules, Phase
+from aelib.training.phases import Modules, Phase
 from aelib.training.precision import chosen_precision
 
 __all__ = ["differences", "recipe_of"]
