@@ -30,8 +30,8 @@ from typing import Any, TextIO
 
 import numpy as np
 import torch
+from keeping import keep, measure
 from loops import Recipe, bare_epoch, seconds
-from record import keep, measure
 from torch import nn
 
 from aelib.data import ImageSet, mnist

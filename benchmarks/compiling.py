@@ -7,9 +7,9 @@ ratio of the epochs' times and the seconds that the first epoch took longer.
 import argparse
 import statistics
 
+from keeping import keep, measure
 from loops import Recipe
 from recipes import BATCH, RECIPES
-from record import keep, measure
 
 from aelib.data import ImageSet, mnist
 from aelib.training import Phase, fit

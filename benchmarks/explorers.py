@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from record import keep, measure
+from keeping import keep, measure
 from selenium import webdriver
 from torch import nn
 

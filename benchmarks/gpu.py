@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from record import keep, measure
+from keeping import keep, measure
 
 from aelib.data import ImageSet, mnist
 from aelib.models.quantizers import EMAQuantizer

@@ -21,8 +21,8 @@ import argparse
 from typing import NamedTuple
 
 import torch
+from keeping import keep, measure
 from loops import Pictures, Recipe, seconds, usual_epoch
-from record import keep, measure
 from torch import nn
 from torch.utils.data import DataLoader
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from record import keep, measure
+from keeping import keep, measure
 from torch import nn
 
 from aelib.data import ImageSet

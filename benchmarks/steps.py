@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 
 import torch
+from keeping import keep, measure
 from loops import Recipe
 from recipes import BATCH, RECIPES
-from record import keep, measure
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode

@@ -13,9 +13,9 @@ hardly do.
 import argparse
 
 import torch
+from keeping import keep, measure
 from loops import Pictures, Recipe, bare_epoch, seconds, usual_epoch
 from recipes import BATCH, RECIPES
-from record import keep, measure
 from torch.utils.data import DataLoader
 
 from aelib.data import ImageSet, mnist

@@ -17,6 +17,7 @@ import hashlib
 import os
 import re
 import sys
+import tempfile
 import time
 from difflib import SequenceMatcher
 from importlib.metadata import version
@@ -73,8 +74,10 @@ def same_cell(one: NotebookNode, other: NotebookNode) -> bool:
     return (one.cell_type, one.source, one.metadata) == (other.cell_type, other.source, other.metadata)
 
 
-def execute(notebook: NotebookNode, profile: str, minutes: float, name: str) -> float:
-    """Run all cells in place in this interpreter's own kernel; return the seconds it took."""
+def execute(notebook: NotebookNode, profile: str, minutes: float, name: str) -> tuple[float, int]:
+    """Run all cells in place in this interpreter's own kernel; return the seconds it took, and how many networks it
+    loaded from records of the first edition, which say nothing of their recipe.
+    """
     specs = KernelSpecManager(kernel_dirs=[str(Path(sys.prefix, "share", "jupyter", "kernels"))])
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
     total = sum(cell.cell_type == "code" for cell in notebook.cells)
@@ -90,9 +93,13 @@ def execute(notebook: NotebookNode, profile: str, minutes: float, name: str) -> 
             extra_arguments=["--log-level=ERROR"],
             on_cell_executed=lambda **_: bar.update(),
         )
-        start = time.perf_counter()
-        client.execute(cleanup_kc=True, env={**os.environ, "AELIB_PROFILE": profile, "TQDM_DISABLE": "1"})
-        return time.perf_counter() - start
+        with tempfile.TemporaryDirectory() as folder:
+            noted = Path(folder, "loaded")  # a line for each record, by aelib.records.first_edition
+            told = {"AELIB_PROFILE": profile, "TQDM_DISABLE": "1", "AELIB_FIRST_EDITION": str(noted)}
+            start = time.perf_counter()
+            client.execute(cleanup_kc=True, env={**os.environ, **told})
+            seconds = time.perf_counter() - start
+            return seconds, len(set(noted.read_text(encoding="utf-8").splitlines())) if noted.exists() else 0
 
 
 def drop_unreadable(notebook: NotebookNode) -> None:
@@ -145,12 +152,13 @@ def problems(notebook: NotebookNode) -> list[str]:
     return found
 
 
-def stamp(profile: str, seconds: float) -> NotebookNode:
+def stamp(profile: str, seconds: float, first_edition: int) -> NotebookNode:
     """What ran, where and when, as the foot of the chapter's page tells it."""
     return NotebookNode(
         profile=profile,
         hardware=hardware(),
         seconds=round(seconds, 1),
+        first_edition=first_edition,
         commit=commit(),
         date=today(),
         packages={name: version(name) for name in PACKAGES},
@@ -199,12 +207,12 @@ def run(source: Path, profile: str, minutes: float) -> list[str]:
     """Execute one chapter and write it if it is clean; return its problems."""
     notebook = read_source(source)
     try:
-        seconds = execute(notebook, profile, minutes, source.stem)
+        seconds, first_edition = execute(notebook, profile, minutes, source.stem)
     except (CellExecutionError, CellTimeoutError) as error:
         return [str(error)]
     drop_unreadable(notebook)
     notebook.metadata = copy.deepcopy(read_source(source).metadata)  # a kernel adds its own
-    notebook.metadata["aelib"] = stamp(profile, seconds)
+    notebook.metadata["aelib"] = stamp(profile, seconds, first_edition)
     for colors in (256, 64):  # 64 where the chapter would be too large: enough for grays, just enough for a color map
         shrink_images(notebook, colors)
         if size(notebook) <= MAX_BYTES:

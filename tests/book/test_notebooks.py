@@ -49,7 +49,7 @@ def test_it_is_stamped_with_a_run_at_full_size(source: Path) -> None:
     assert stamp is not None, f"run scripts/execute.py {source.stem}"
     assert stamp.profile == "full"
     assert stamp.seconds > 0
-    assert set(stamp) == {"profile", "hardware", "seconds", "commit", "date", "packages"}
+    assert set(stamp) == {"profile", "hardware", "seconds", "first_edition", "commit", "date", "packages"}
 
 
 @chapter
