@@ -61,17 +61,33 @@ class Coder(Evaluated, Protocol):
     def decode(self, z: Tensor) -> Tensor: ...  # (B, latent) -> (B, C, H, W)
 
 
+class Likelihood(Protocol):
+    """A distribution of images given what a decoder says, its *parameters*, of the shape of the images.
+
+    With several samples of the code the parameters have an axis of samples in front, (k, B, C, H, W).
+    """
+
+    def check(self, x: Tensor) -> None: ...  # ValueError for pixels that cannot be
+    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor: ...  # -> (B,) or (k, B), nats
+    def nll(self, parameters: Tensor, x: Tensor) -> Tensor: ...  # -> (), nats per example
+    def mean(self, parameters: Tensor) -> Tensor: ...  # -> the shape of the parameters
+    def sample(self, parameters: Tensor) -> Tensor: ...  # -> the shape of the parameters
+    def output(self) -> nn.Module: ...  # the mean as a layer
+
+
 class LatentOutput(Protocol):
     """What a latent-variable model makes of a batch; with several samples, z and logits have them in front."""
 
     @property
-    def logits(self) -> Tensor: ...  # (B, C, H, W) or (samples, B, C, H, W)
+    def logits(self) -> Tensor: ...  # (B, C, H, W) or (samples, B, C, H, W), the likelihood's parameters
     @property
     def z(self) -> Tensor: ...  # (B, latent) or (samples, B, latent), drawn from the posterior
     @property
     def mu(self) -> Tensor: ...  # (B, latent)
     @property
     def logvar(self) -> Tensor: ...  # (B, latent)
+    @property
+    def likelihood(self) -> Likelihood: ...  # of the images given the code
 
 
 class LatentModel(Coder, Protocol):

@@ -20,7 +20,7 @@ def draw(prior: Prior, n: int, device: torch.device | str = "cpu") -> Tensor:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class IsotropicGaussian:
     """The prior :math:`N(0, s^2 I)` of *latent* dimensions and standard deviation *s* = *std*."""
 
     latent: int = 2

@@ -49,7 +49,7 @@ from aelib import explorer, plots
 from aelib.data import Batch, variation
 from aelib.metrics import accuracy, linear_svm, per_image, psnr
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, EncoderDecoder, SquaredError
-from aelib.models.denoising import Denoising, Gaussian, Masking, SaltAndPepper, TiedAutoencoder, logistic_stack
+from aelib.models.denoising import Denoising, GaussianNoise, Masking, SaltAndPepper, TiedAutoencoder, logistic_stack
 from aelib.models.pca import pca
 from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
 from aelib.nets import he_init, mlp
@@ -121,7 +121,7 @@ torch.testing.assert_close(Denoising(SquaredError(), Masking(0.0))({"ae": ae}, b
 
 # %% mystnb={"figure": {"caption": "Seven test digits and what the three corruptions make of them. The number above an image is its squared distance to the clean one. Gaussian noise is shown cut off at 0 and 1.", "name": "fig-02-corruptions"}, "image": {"alt": "Four rows of digits: clean, under gray noise, with half of the pixels missing, and with white and black dots."}}
 CORRUPTIONS = {
-    "Gaussian, s = 0.5": Gaussian(0.5),
+    "Gaussian, s = 0.5": GaussianNoise(0.5),
     "masking, 50 %": Masking(0.5),
     "salt and pepper, 30 %": SaltAndPepper(0.3),
 }
@@ -250,7 +250,7 @@ def spiral(t):
 
 # %%
 torch.manual_seed(0)
-points, noise = Points(spiral(torch.rand(profile(smoke=500, quick=5000, full=5000)).sqrt())), Gaussian(0.4)
+points, noise = Points(spiral(torch.rand(profile(smoke=500, quick=5000, full=5000)).sqrt())), GaussianNoise(0.4)
 field = he_init(EncoderDecoder(mlp((2, 128, 128), nn.SiLU, last=True), mlp((128, 128, 2), nn.SiLU), (2,)))
 field.output = nn.Identity()
 phase = Phase(Denoising(SquaredError(), noise), adam(5e-3), one_cycle())

@@ -45,12 +45,12 @@ from torch import nn
 
 from aelib import explorer, plots
 from aelib.data import Batch, Binarized, binarize, mnist
-from aelib.likelihoods import bernoulli_log_prob, gaussian_kl, gaussian_kl_terms, gaussian_log_prob
+from aelib.likelihoods import Gaussian, bernoulli_log_prob, gaussian_kl, gaussian_kl_terms, gaussian_log_prob
 from aelib.metrics import codes, one_class, per_pixel, reconstructions
 from aelib.metrics.likelihood import active_units, elbo, importance_bounds, nll, unit_activity
 from aelib.models.autoencoder import Autoencoder, CrossEntropy
 from aelib.models.iwae import IWAE
-from aelib.models.vae import ELBO, DenseVAE, FreeBits, GaussianELBO, Posterior, WarmedELBO, WarmUp
+from aelib.models.vae import ELBO, DenseVAE, Posterior, WarmUp
 from aelib.nets import he_init
 from aelib.records.claims import Claims
 from aelib.records.first_edition import recorded
@@ -518,9 +518,9 @@ for pixels, latents in FOUND.values():
 part = data.train[: profile(smoke=500, quick=20_000, full=20_000)]
 
 
-def in_the_lab(objective, images=None):
+def in_the_lab(objective, images=None, **options):
     torch.manual_seed(0)
-    model = DenseVAE((784, 200, 20), nn.ReLU)
+    model = DenseVAE((784, 200, 20), nn.ReLU, **options)
     phase, epochs = Phase(objective, adam(2e-3), one_cycle()), profile(smoke=1, quick=2, full=6)
     return model, fit({"vae": model}, phase, images or Binarized(part), epochs=epochs, batch_size=200)
 
@@ -582,11 +582,11 @@ pd.DataFrame(table).T.round(2)
 x_gray = data.test.images()
 squared = {name: (AsFound(*how, squared=True), (implied_beta(*how) / 2) ** 0.5)
            for name, how in FOUND.items() if how != ("sum", "mean")}  # fmt: skip
-squared["twin of mean, mean"] = GaussianELBO(sigma=19.6**0.5), 19.6**0.5
-squared["Gaussian, σ = 0.1"] = GaussianELBO(sigma=0.1), 0.1
+squared["twin of mean, mean"] = ELBO(), 19.6**0.5
+squared["Gaussian, σ = 0.1"] = ELBO(), 0.1
 rows, rebuilt = {}, {}
 for name, (objective, sigma) in squared.items():
-    model, _ = in_the_lab(objective, part)
+    model, _ = in_the_lab(objective, part, likelihood=Gaussian(sigma, link="logit"))
     rebuilt[name] = reconstructions(model, data.test[:10])
     error = per_pixel(reconstructions(model, data.test), x_gray)
     rows[name] = {"σ claimed": sigma, "σ found (root of the error per pixel)": error**0.5,
@@ -642,32 +642,31 @@ assert noticed.min() == 14 * 28 + 15
 def provoked(name, make, objective, images, epochs):
     """Train a model in danger of collapse; the bound, the divergence and the active units of the test digits."""
     torch.manual_seed(0)
-    nets = {"vae": make()}
-    if isinstance(objective, WarmedELBO):
-        nets["warm-up"] = WarmUp(epochs * len(images) // 200 // 2)
+    vae = make()
 
     def run():
-        phase = Phase(objective, adam(2e-3), one_cycle(), updates=("vae",))
-        history = fit(nets, phase, Binarized(images), epochs=epochs, batch_size=200)
-        bound, kl = elbo(nets["vae"], test).mean().item(), gaussian_kl(*nets["vae"].posterior(x_test)).item()
-        history.attrs |= {"ELBO, nats": bound, "KL, nats": kl, "active units of 20": active_units(nets["vae"], test)}
+        phase = Phase(objective, adam(2e-3), one_cycle())
+        history = fit({"vae": vae}, phase, Binarized(images), epochs=epochs, batch_size=200)
+        bound, kl = elbo(vae, test).mean().item(), gaussian_kl(*vae.posterior(x_test)).item()
+        history.attrs |= {"ELBO, nats": bound, "KL, nats": kl, "active units of 20": active_units(vae, test)}
         return history
 
-    return recorded(f"04-collapse-{name}", nets["vae"], run, weights=False)
+    return recorded(f"04-collapse-{name}", vae, run, weights=False)
 
 
 # %%
 shallow, deep = partial(DenseVAE, (784, 200, 20), nn.ReLU), partial(DenseVAE, (784, *[150] * 6, 20), nn.ReLU)
-strong, free = partial(Strong, (784, 200, 20), nn.ReLU), FreeBits(free=0.5)
+strong, free = partial(Strong, (784, 200, 20), nn.ReLU), ELBO(free=0.5)
 few_digits, n = part[: profile(smoke=200, quick=5000, full=5000)], profile(smoke=2, quick=10, full=10)
 by_strength = {"plain decoder": (shallow, ELBO()), "strong decoder": (strong, ELBO()),
-               "strong, warm-up": (strong, WarmedELBO()), "strong, free bits": (strong, free)}  # fmt: skip
+               "strong, warm-up": (strong, ELBO(WarmUp(n / 2))), "strong, free bits": (strong, free)}  # fmt: skip
 by_strength = {name: provoked(name, *how, few_digits, n) for name, how in by_strength.items()}
 
 # %%
-by_depth = {"deep": (deep, ELBO()), "deep, warm-up": (deep, WarmedELBO()), "deep, free bits": (deep, free),
+n = profile(smoke=2, quick=8, full=8)
+by_depth = {"deep": (deep, ELBO()), "deep, warm-up": (deep, ELBO(WarmUp(n / 2))), "deep, free bits": (deep, free),
             "deep, He start": (lambda: he_init(deep()), ELBO())}  # fmt: skip
-by_depth = {name: provoked(name, *how, part, profile(smoke=2, quick=8, full=8)) for name, how in by_depth.items()}
+by_depth = {name: provoked(name, *how, part, n) for name, how in by_depth.items()}
 columns = ("ELBO, nats", "KL, nats", "active units of 20")
 rows = {name: {key: log.attrs[key] for key in columns} for name, log in (by_strength | by_depth).items()}
 pd.DataFrame(rows).T.round(2)

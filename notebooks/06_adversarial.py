@@ -53,7 +53,7 @@ from aelib.metrics.parzen import parzen_bandwidth, parzen_log_likelihoods
 from aelib.models import adversarial as aae
 from aelib.models.vae import ELBO, DenseVAE
 from aelib.nets import he_init
-from aelib.priors import Categorical, Gaussian, GaussianMixture, SwissRoll, draw
+from aelib.priors import Categorical, GaussianMixture, IsotropicGaussian, SwissRoll, draw
 from aelib.records.claims import Claims
 from aelib.records.first_edition import recorded
 from aelib.records.profiles import current_profile
@@ -121,7 +121,7 @@ def three_losses(x, z, encoder, decoder, discriminator):
 # %%
 torch.manual_seed(0)
 model, judge = aae.AdversarialAutoencoder(style=2), aae.Discriminator(2)
-plane = (aae.Match(Gaussian(2)),)
+plane = (aae.Match(IsotropicGaussian(2)),)
 batch, nets = Batch(x_test[:50], None), model.nets(discriminator=judge)
 torch.manual_seed(1)
 by_hand = three_losses(batch.x, plane[0].drawn(batch), **nets)
@@ -263,7 +263,7 @@ by_discriminator = {"AAE": divergence_by_discriminator(flat.encoder), "VAE": div
 torch.manual_seed(0)
 z_of = {"AAE": codes(flat, train), "VAE": codes(Drawn(vae), train)}
 ratios = {name: density_ratio(z) for name, z in z_of.items()}
-prior = draw(Gaussian(2), 4000)
+prior = draw(IsotropicGaussian(2), 4000)
 measures = {
     name: {
         "holes, % of the prior": 100 * hole_fraction(ratios[name]),
@@ -361,7 +361,7 @@ def parzen(samples, images=x_test):
 @torch.no_grad()
 def samples_of(model, n=count):
     torch.manual_seed(0)
-    return torch.cat([model.decode(z) for z in draw(Gaussian(8), n).split(10_000)])
+    return torch.cat([model.decode(z) for z in draw(IsotropicGaussian(8), n).split(10_000)])
 
 
 # %%
@@ -372,7 +372,7 @@ def generative(seed):
 
     def run():
         epochs = profile(smoke=1, quick=4, full=14)
-        steps = phases((aae.Match(Gaussian(8)),), rates=(2e-3, 5e-4, 5e-4))
+        steps = phases((aae.Match(IsotropicGaussian(8)),), rates=(2e-3, 5e-4, 5e-4))
         history = fit(nets, steps, train, epochs=epochs, batch_size=256, seed=seed)
         history.attrs["parzen"] = parzen(samples_of(model))[0]
         return history
@@ -464,7 +464,7 @@ def two_parts(classes, seed, labeled=None):
     torch.manual_seed(seed)
     model = he_init(aae.AdversarialAutoencoder(STYLE, classes, hidden=MIDDLE, **ENCODER))
     digit = aae.Match(Categorical(classes), (0, classes), "class judge", weight=0.02)
-    style = aae.Match(Gaussian(STYLE), (classes, None), "style judge")
+    style = aae.Match(IsotropicGaussian(STYLE), (classes, None), "style judge")
     judges = {m.net: aae.Discriminator(n, JUDGE, noise=0.3) for m, n in ((digit, classes), (style, STYLE))}
     steps = phases((digit, style), rates=(1e-3, 1e-3, 1e-3), noise=0.2)
     if labeled is not None:
@@ -525,7 +525,7 @@ print(f"100 labels alone: {supervised:.1f} % test error")
 # %% mystnb={"figure": {"caption": "Decoded codes of the model trained with 100 labels: the digit changes along a row, the style down a column. In the first, third and fifth row the digit mostly follows its column. In the second, sixth and eighth the style nearly decides alone: most images look like a nine or a four. The others lie between.", "name": "fig-06-style"}, "image": {"alt": "Grid of blurred digits, eight rows of ten; in some rows the digits differ from column to column, in others most are nines and fours."}}
 model = semi[100, seeds[0]][0]
 torch.manual_seed(2)
-styles = draw(Gaussian(STYLE), 8)
+styles = draw(IsotropicGaussian(STYLE), 8)
 grid = torch.cat([torch.eye(10).repeat(8, 1), styles.repeat_interleave(10, 0)], 1)  # each style with each digit
 with torch.no_grad():
     decoded = model.decode(grid)
@@ -722,7 +722,7 @@ with torch.no_grad():
         parameter *= 5
     wide.decoder[0].weight /= 5
 torch.manual_seed(0)
-z = draw(Gaussian(2), 10)
+z = draw(IsotropicGaussian(2), 10)
 torch.testing.assert_close(wide.decode(5 * z), flat.decode(z), atol=1e-4, rtol=1e-4)
 torch.testing.assert_close(codes(wide, few), 5 * codes(flat, few), atol=1e-4, rtol=1e-4)
 # Only how easily it is learned: the start and the learning rates favor one scale.

@@ -128,7 +128,7 @@ plots.bands({"estimate / exact": runs}, "probe vectors", "estimate relative to t
 
 # %%
 from aelib.metrics import accuracy
-from aelib.models.denoising import Denoising, Gaussian
+from aelib.models.denoising import Denoising, GaussianNoise
 from aelib.models.stacked import Classifier, LabelCrossEntropy
 
 held_out = len(data.train) // 12
@@ -175,7 +175,7 @@ print("held-out error, %:", {key: round(error, 2) for key, error in found.items(
 
 # %%
 PRETRAINING = {
-    "Contractive": Contractive(strength), "Denoising": Denoising(Contractive(0.0), Gaussian(0.3)),
+    "Contractive": Contractive(strength), "Denoising": Denoising(Contractive(0.0), GaussianNoise(0.3)),
     "Autoencoder": Contractive(0.0), "Random start": None,
 }  # fmt: skip
 
@@ -308,9 +308,10 @@ plots.architecture(vq)
 # - **FSQ**: 49 symbols, $K = 512$, implied.
 
 # %%
+from aelib.likelihoods import Gaussian
 from aelib.models.autoencoder import EncoderDecoder, SquaredError
 from aelib.models.contractive import DeepContractive, RelativeContractive
-from aelib.models.vae import VAE, GaussianELBO
+from aelib.models.vae import ELBO, VAE
 from aelib.models.vqvae import grid_decoder, grid_encoder
 
 PLACES, K = 49, 512
@@ -323,10 +324,15 @@ def dense(ends=1):
     return down, up
 
 
+def gaussian_vae(sigma):
+    """A VAE whose gray pixels have this standard deviation."""
+    return VAE(*dense(ends=2), likelihood=Gaussian(sigma, link="logit"))
+
+
 MODELS = {
     "Autoencoder": lambda: EncoderDecoder(*dense()),
     "Contractive": lambda: DeepContractive(*dense()),
-    "VAE": lambda: VAE(*dense(ends=2)),
+    "VAE": lambda: gaussian_vae(0.1),
     "VQ-VAE": lambda: small_vqvae(EMAQuantizer(K, 16)),
     "FSQ": lambda: small_vqvae(FSQ((8, 8, 8))),
 }
@@ -389,7 +395,7 @@ def measured(model):
 # %%
 OBJECTIVES = {
     "Autoencoder": SquaredError(), "Contractive": RelativeContractive(deep_strength),
-    "VAE": GaussianELBO(sigma=0.1), "VQ-VAE": Quantized(codebook=0.0), "FSQ": SquaredError(),
+    "VAE": ELBO(), "VQ-VAE": Quantized(codebook=0.0), "FSQ": SquaredError(),
 }  # fmt: skip
 watched = data.train[: profile(smoke=50, quick=2000, full=2000)]
 
@@ -513,7 +519,7 @@ def rate_and_error(model):
 
 noisy = {0.1: rate_and_error(models["VAE"])}
 for sigma in set(NOISES) - {0.1}:
-    noisy[sigma] = compared("VAE", 0, None, GaussianELBO(sigma=sigma), f"-sigma{sigma:g}", rate_and_error)[1]
+    noisy[sigma] = compared("VAE", 0, partial(gaussian_vae, sigma), None, f"-sigma{sigma:g}", rate_and_error)[1]
 
 
 def its_error(model):

@@ -133,7 +133,7 @@ def after_rbms(model, rate, *, data, epochs, seed, **options):
 
 # %%
 from aelib.models import adversarial as aae
-from aelib.priors import FittedGaussian, Gaussian, draw
+from aelib.priors import FittedGaussian, IsotropicGaussian, draw
 
 
 def cooling(optimizer, steps, steps_per_epoch):
@@ -141,7 +141,7 @@ def cooling(optimizer, steps, steps_per_epoch):
 
 
 def adversarially(model, rate, code=CODE, **options):
-    matches = (aae.Match(Gaussian(code)),)
+    matches = (aae.Match(IsotropicGaussian(code)),)
     calm = partial(torch.optim.Adam, lr=rate / 2, betas=(0.5, 0.999), fused=True)
     phases = [Phase(aae.ReconstructionLoss(), adam(rate), cooling, ("encoder", "decoder"), "reconstruction"),
               Phase(aae.DiscriminatorLoss(matches), calm, cooling, ("discriminator",), "discriminator"),
@@ -171,8 +171,7 @@ class RelativeL1(SquaredError):
 
 # %%
 from aelib.models.contractive import DeepContractive, RelativeContractive
-from aelib.models.denoising import Denoising
-from aelib.models.denoising import Gaussian as Noise
+from aelib.models.denoising import Denoising, GaussianNoise
 from aelib.models.five import RowCode
 from aelib.models.iwae import IWAE
 from aelib.models.pca import pca
@@ -208,7 +207,7 @@ REGISTRY = {
     "Autoencoder": Entry(C[0], on_codes, plain),
     "Stacked": Entry(C[9], lambda: Autoencoder((784, 512, 256, 128, CODE), nn.ReLU), plain),
     "RBM-pretrained": Entry(C[1], lambda: Autoencoder(WIDTHS, nn.Sigmoid), after_rbms, he=False),
-    "Denoising": Entry(C[2], on_codes, alone(Denoising(SquaredError(), Noise(0.3)))),
+    "Denoising": Entry(C[2], on_codes, alone(Denoising(SquaredError(), GaussianNoise(0.3)))),
     "Sparse, top-k": Entry(C[3], lambda: on_codes(TopK(16)), plain),
     "Sparse, L1": Entry(C[3], lambda: on_codes(nn.ReLU()), alone(RelativeL1())),
     "Contractive": Entry(C[8], lambda: DeepContractive(*dense()), alone(RelativeContractive(1.0))),
@@ -576,7 +575,7 @@ def flat(ends=1):
 
 PLANES = {
     "Autoencoder": (lambda: EncoderDecoder(*flat()), plain),
-    "Denoising": (lambda: EncoderDecoder(*flat()), alone(Denoising(SquaredError(), Noise(0.3)))),
+    "Denoising": (lambda: EncoderDecoder(*flat()), alone(Denoising(SquaredError(), GaussianNoise(0.3)))),
     "Sparse, L1": (lambda: EncoderDecoder(*flat()), alone(RelativeL1(1.0))),
     "VAE": (lambda: VAE(*flat(2)), alone(ELBO(), "vae")),
     "β-VAE": (lambda: VAE(*flat(2)), alone(ELBO(beta=4), "vae")),

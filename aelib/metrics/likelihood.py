@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aelib.data import Binarized, ImageSet
 from aelib.interfaces import Coder, LatentModel
-from aelib.likelihoods import bernoulli_log_prob, gaussian_kl_terms, log_weights
+from aelib.likelihoods import gaussian_kl_terms, log_weights
 from aelib.metrics.reconstruction import codes, image_batches
 from aelib.nets import evaluating
 
@@ -26,8 +26,8 @@ def elbo(model: LatentModel, images: ImageSet | Binarized, samples: int = 1, see
         \qquad z_i \sim q_\phi(z \mid x)
 
     Args:
-        model: with Bernoulli pixels and a standard normal prior; it is asked in evaluation mode.
-        images: bits, :func:`aelib.data.binarize` makes them.
+        model: with a standard normal prior, and the likelihood that it carries; it is asked in evaluation mode.
+        images: what the likelihood is of: for Bernoulli pixels bits, which :func:`aelib.data.binarize` makes.
         samples: *k*.
         seed: of the codes that are drawn; the caller's random state is left as it was.
 
@@ -35,7 +35,7 @@ def elbo(model: LatentModel, images: ImageSet | Binarized, samples: int = 1, see
         Shape (N,), on the CPU.
 
     Raises:
-        ValueError: no image, or no sample.
+        ValueError: no image, no sample, or pixels that the model's likelihood does not know.
     """
     if samples < 1:
         raise ValueError(f"The bound is a mean over one sample or more; it got samples = {samples}.")
@@ -45,7 +45,8 @@ def elbo(model: LatentModel, images: ImageSet | Binarized, samples: int = 1, see
             log_p = x.new_zeros(len(x))
             for n in _parts(samples, at_once // len(x)):
                 out = model(x, n)
-                log_p += bernoulli_log_prob(out.logits, x).sum(0)
+                out.likelihood.check(x)
+                log_p += out.likelihood.log_prob(out.logits, x).sum(0)
             found.append((log_p / samples - gaussian_kl_terms(out.mu, out.logvar).sum(1)).cpu())
     return torch.cat(found)
 
@@ -69,7 +70,7 @@ def importance_bounds(
         Shape (len(samples), N), on the CPU.
 
     Raises:
-        ValueError: the values of *k* do not rise from 1 or more.
+        ValueError: the values of *k* do not rise from 1 or more, or pixels that the model's likelihood does not know.
     """
     if not samples or sorted(set(samples)) != list(samples) or samples[0] < 1:
         raise ValueError(f"The numbers of samples must rise, from 1 or more; they are {list(samples)}.")
@@ -79,7 +80,9 @@ def importance_bounds(
             total, drawn, bounds = x.new_full((len(x),), -math.inf, dtype=torch.float64), 0, []
             for k in samples:
                 for n in _parts(k - drawn, at_once // len(x)):
-                    total = torch.logaddexp(total, log_weights(model(x, n), x).double().logsumexp(0))
+                    out = model(x, n)
+                    out.likelihood.check(x)
+                    total = torch.logaddexp(total, log_weights(out, x).double().logsumexp(0))
                 drawn = k
                 bounds.append(total.cpu() - math.log(k))
             found.append(torch.stack(bounds))

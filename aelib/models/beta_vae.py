@@ -1,20 +1,21 @@
 r"""β-VAE: more weight on the divergence, so that single latents come to stand for single factors of variation.
 
 Higgins et al., "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework", ICLR 2017. The
-objective is :class:`aelib.models.vae.ELBO` with ``beta=4``. The variant that puts the weight on one part of the
-divergence is β-TCVAE: Chen, Li, Grosse & Duvenaud, "Isolating Sources of Disentanglement in VAEs", NeurIPS 2018.
+objective is :class:`aelib.models.vae.ELBO` with ``beta=4``. Two other divergences to put into it are here: that of
+β-TCVAE (Chen, Li, Grosse & Duvenaud, "Isolating Sources of Disentanglement in VAEs", NeurIPS 2018), which puts the
+weight on one part, and one whose size is prescribed (Burgess et al., "Understanding disentangling in β-VAE", 2018).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from aelib.likelihoods import gaussian_kl, gaussian_log_prob
-from aelib.models.vae import ELBO, VAE, VAEOutput
+from aelib.likelihoods import gaussian_log_prob
+from aelib.models.vae import VAE, VAEOutput, WarmUp
 from aelib.nets import mlp
 
 SHAPE = (1, 64, 64)
@@ -121,30 +122,46 @@ def kl_parts(z: Tensor, mu: Tensor, logvar: Tensor, examples: int) -> KLParts:
 
 
 @dataclass(frozen=True)
-class BetaTCVAE(ELBO):
-    r"""Minus the evidence lower bound with the weight on the total correlation alone, in nats per image.
+class TotalCorrelation:
+    r"""β-TCVAE's divergence, for :class:`~aelib.models.vae.ELBO`: more weight on the total correlation alone.
 
-    .. math::
-        -\mathbb{E}[\log p_\theta(x \mid z)] + I(x; z) + \beta \, \text{TC}(z)
-        + \sum_j \mathrm{KL}(q(z_j) \,\|\, p(z_j))
+    .. math:: I(x; z) + \beta \, \text{TC}(z) + \sum_j \mathrm{KL}(q(z_j) \,\|\, p(z_j))
 
-    Chen et al. (2018), equation 4, with the sum of the three divergences in its closed form. Calls ``nets["vae"]``.
+    Chen et al. (2018), equation 4, with the sum of the three in its closed form:
+    ``ELBO(divergence=TotalCorrelation(6, examples=len(data)))``. A batch of one example has no others to estimate the
+    aggregate posterior from: it pays the plain divergence.
 
     Args:
         beta: weight of the total correlation.
-        examples: size of the data set that batches are drawn from.
+        examples: size of the data set that batches are drawn from; by default that of dSprites.
     """
 
+    beta: float = 6.0
     examples: int = 737_280
 
-    def weight(self, nets: Mapping[str, nn.Module]) -> float:
-        """One: :meth:`divergence` has the weight inside."""
-        return 1.0
+    def __call__(self, kl: Tensor, out: VAEOutput, epoch: Tensor | None) -> Tensor:
+        if len(out.mu) < 2:
+            return kl
+        draws = out.z.view(-1, *out.mu.shape)  # (samples, B, latent)
+        parts = [kl_parts(z, out.mu, out.logvar, self.examples).total_correlation for z in draws]
+        return kl + (self.beta - 1) * torch.stack(parts).mean()
 
-    def divergence(self, out: VAEOutput) -> Tensor:
-        """The sum of the three parts, in closed form, and beta - 1 times the second once more."""
-        correlation = kl_parts(out.z, out.mu, out.logvar, self.examples).total_correlation
-        return gaussian_kl(out.mu, out.logvar) + (self.beta - 1) * correlation
+
+@dataclass(frozen=True)
+class Capacity:
+    r"""A divergence that is held at a size which grows while training, :math:`\lvert \mathrm{KL} - C(t) \rvert`.
+
+    Burgess et al., "Understanding disentangling in β-VAE" (2018), equation 8, whose :math:`\gamma` is the objective's
+    *beta*: ``ELBO(beta=1000, divergence=Capacity(WarmUp(20, to=25)))``. The code may hold C nats, no fewer, no more.
+
+    Args:
+        nats: :math:`C`, or a :class:`~aelib.models.vae.WarmUp` from 0 to it.
+    """
+
+    nats: float | WarmUp = 25.0
+
+    def __call__(self, kl: Tensor, out: VAEOutput, epoch: Tensor | None) -> Tensor:
+        return (kl - (self.nats(epoch) if isinstance(self.nats, WarmUp) else self.nats)).abs()
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ Corruption = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class GaussianNoise:
     r"""Additive noise: :math:`\tilde x = x + \epsilon, \ \epsilon \sim N(0, s^2 I)`. The result is not clipped.
 
     Args:
@@ -34,7 +34,7 @@ class Gaussian:
 
     def __post_init__(self) -> None:
         if not 0 <= self.std < math.inf:
-            raise ValueError(f"Gaussian noise has a standard deviation of 0 or more; it got {self.std}.")
+            raise ValueError(f"GaussianNoise has a standard deviation of 0 or more; it got {self.std}.")
 
     def __call__(self, x: Tensor) -> Tensor:  # (B, ...) -> (B, ...)
         return x + self.std * torch.randn_like(x)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aelib.data import Batch
+from aelib.likelihoods import categorical_nll
 
 
 class Predictions(NamedTuple):
@@ -148,7 +149,7 @@ def symbol_nll(logits: Tensor, indices: Tensor) -> Tensor:
             f"symbol_nll takes logits (B, K, h, w) and indices (B, h, w) of one or more grids; "
             f"it got {tuple(logits.shape)} and {tuple(indices.shape)}."
         )
-    return F.cross_entropy(logits, indices, reduction="sum") / len(logits)
+    return categorical_nll(logits.flatten(2).transpose(1, 2), indices.flatten(1))
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,19 @@
 Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
-from aelib.likelihoods import (
-    bernoulli_log_prob,
-    gaussian_kl,
-    gaussian_kl_terms,
-    squared_error,
-)
+from aelib.interfaces import Likelihood
+from aelib.likelihoods import Bernoulli, gaussian_kl_terms
 from aelib.nets import check_codes, check_images, check_widths, mlp
+
+BITS = Bernoulli()
 
 
 class Posterior(NamedTuple):
@@ -40,36 +37,46 @@ class Posterior(NamedTuple):
 class VAEOutput(NamedTuple):
     """What a variational autoencoder makes of a batch; with several samples, z and logits have them in front."""
 
-    logits: Tensor  # (B, C, H, W) or (samples, B, C, H, W), before the sigmoid
+    logits: Tensor  # (B, C, H, W) or (samples, B, C, H, W), the likelihood's parameters: for bits, log-odds
     z: Tensor  # (B, latent) or (samples, B, latent), drawn from the posterior
     mu: Tensor  # (B, latent)
     logvar: Tensor  # (B, latent)
+    likelihood: Likelihood = BITS
 
     @property
     def x_hat(self) -> Tensor:
-        """The images, in [0, 1]: the mean of p(x | z)."""
-        return self.logits.sigmoid()
+        """The images: the mean of p(x | z)."""
+        return self.likelihood.mean(self.logits)
 
 
 class VAE(nn.Module):
-    r"""A variational autoencoder of images, with any encoder and decoder.
+    r"""A variational autoencoder of images, with any encoder, decoder and likelihood.
 
-    .. math:: q_\phi(z \mid x) = N(z; \mu(x), \sigma^2(x)), \qquad p_\theta(x \mid z) = \text{Bernoulli}(\sigma(g(z))),
-        \qquad p(z) = N(0, I)
+    .. math:: q_\phi(z \mid x) = N(z; \mu(x), \sigma^2(x)), \qquad p_\theta(x \mid z) = p(x; g(z)), \qquad
+        p(z) = N(0, I)
 
-    ``encode`` gives the mean, so whatever works on codes works on these; ``posterior`` gives mean and variance.
+    ``encode`` gives the mean, so whatever works on codes works on these; ``posterior`` gives mean and variance. The
+    likelihood is part of the model: objectives train on it and measures report it.
 
     Args:
         encoder: from (B, C, H, W) to (B, 2 · latent): the means, then the log variances.
-        decoder: from (B, latent) to the logits, (B, C, H, W).
+        decoder: *g*, from (B, latent) to the likelihood's parameters, (B, C, H, W).
         shape: (C, H, W) of an image.
+        likelihood: of the pixels: :class:`~aelib.likelihoods.Bernoulli` for bits, with the log-odds as parameters, or
+            :class:`~aelib.likelihoods.Gaussian`.
     """
 
-    def __init__(self, encoder: nn.Sequential, decoder: nn.Sequential, shape: Sequence[int] = (1, 28, 28)) -> None:
+    def __init__(
+        self,
+        encoder: nn.Sequential,
+        decoder: nn.Sequential,
+        shape: Sequence[int] = (1, 28, 28),
+        likelihood: Likelihood = BITS,
+    ) -> None:
         super().__init__()
-        self.shape = tuple(shape)
+        self.shape, self.likelihood = tuple(shape), likelihood
         self.encoder, self.decoder = encoder, decoder
-        self.output = nn.Sigmoid()
+        self.output = likelihood.output()
 
     def posterior(self, x: Tensor) -> Posterior:  # (B, C, H, W) -> two of (B, latent)
         """Mean and log variance of the code of each image.
@@ -92,7 +99,7 @@ class VAE(nn.Module):
         return self.posterior(x).mu
 
     def decode(self, z: Tensor) -> Tensor:  # (B, latent) -> (B, C, H, W)
-        """The images, in [0, 1], that the codes stand for. ValueError unless they are codes of the model's size."""
+        """The images that the codes stand for, the means of p(x | z); ValueError unless they are the model's codes."""
         check_codes(z, self.decoder, self)
         return self.output(self.decoder(z))
 
@@ -101,7 +108,7 @@ class VAE(nn.Module):
         posterior = self.posterior(x)
         z = posterior.sample(samples)
         logits = self.decoder(z.flatten(0, -2)).unflatten(0, z.shape[:-1])
-        return VAEOutput(logits, z, *posterior)
+        return VAEOutput(logits, z, *posterior, self.likelihood)
 
 
 class DenseVAE(VAE):
@@ -123,11 +130,57 @@ class DenseVAE(VAE):
         widths: Sequence[int] = (784, 200, 200, 50),
         activation: Callable[[], nn.Module] = nn.Tanh,
         shape: Sequence[int] = (1, 28, 28),
+        likelihood: Likelihood = BITS,
     ) -> None:
         check_widths(widths, shape, self)
         encoder = nn.Sequential(nn.Flatten(), *mlp((*widths[:-1], 2 * widths[-1]), activation))
         decoder = nn.Sequential(*mlp(widths[::-1], activation), nn.Unflatten(1, tuple(shape)))
-        super().__init__(encoder, decoder, shape)
+        super().__init__(encoder, decoder, shape, likelihood)
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    r"""A weight that rises with the training that is done, :math:`\text{to} \cdot \min(t / \text{epochs}, 1)`.
+
+    Bowman et al. (2016), section 3.1; Sønderby et al. (2016). A pure function of the batch's ``epoch``: a resumed
+    training and several processes agree on it. Outside of training the weight is *to*.
+
+    Args:
+        epochs: after so many the weight stays as it is.
+        to: its last value.
+
+    Raises:
+        ValueError: *epochs* is not positive.
+    """
+
+    epochs: float
+    to: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.epochs > 0:
+            raise ValueError(f"A warm-up takes a positive number of epochs; it got {self.epochs}.")
+
+    def __call__(self, epoch: Tensor | None) -> float | Tensor:
+        """The weight after *epoch* epochs, (); None is outside of training."""
+        return self.to if epoch is None else self.to * (epoch / self.epochs).clamp(max=1)
+
+
+class Divergence(Protocol):
+    """What the weight of an :class:`ELBO` multiplies.
+
+    It is given the divergence from the prior, averaged over the batch, with the free bits in it; what the model made
+    of the batch; and how much of the training is done.
+    """
+
+    def __call__(self, kl: Tensor, out: VAEOutput, epoch: Tensor | None) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class KL:
+    """The divergence from the prior itself."""
+
+    def __call__(self, kl: Tensor, out: VAEOutput, epoch: Tensor | None) -> Tensor:
+        return kl
 
 
 @dataclass(frozen=True)
@@ -137,110 +190,41 @@ class ELBO:
     .. math::
         -\mathbb{E}_{q_\phi(z \mid x)}[\log p_\theta(x \mid z)] + \beta \, \mathrm{KL}(q_\phi(z \mid x) \,\|\, p(z))
 
-    Kingma & Welling (2014), equation 10, for :math:`\beta = 1`. Calls ``nets["vae"]``. Reports
-    ``"reconstruction"`` (the first term) and ``"kl"`` (the divergence without its weight): with beta = 1 the loss is
-    their sum. A variant overrides one of :meth:`reconstruction`, :meth:`divergence` and :meth:`weight`.
+    Kingma & Welling (2014), equation 10, for :math:`\beta = 1`. The first term is the model's own likelihood. With
+    *free* nats for each latent, up to there its divergence :math:`D_j` costs nothing (Kingma et al. 2016, "Improved
+    variational inference with inverse autoregressive flow", appendix C.8):
+
+    .. math:: \sum_j \max\Bigl(\lambda, \frac1B \sum_n D_{nj}\Bigr) \quad\text{for}\quad \mathrm{KL}
+
+    Calls ``nets["vae"]``. Reports ``"reconstruction"`` (the first term) and ``"kl"`` (the divergence, as it is): with
+    beta = 1 and no free bits the loss is their sum. All parts can be combined.
 
     Args:
-        beta: weight of the divergence.
+        beta: weight of the divergence, or a :class:`WarmUp` to it.
+        free: :math:`\lambda`, in nats per latent.
         samples: codes drawn for each image, over which the first term is averaged.
+        divergence: what the weight multiplies: :class:`KL`, or from :mod:`aelib.models.beta_vae` a
+            ``TotalCorrelation`` or a ``Capacity``.
+
+    Raises:
+        ValueError: *free* is negative.
     """
 
-    beta: float = 1.0
+    beta: float | WarmUp = 1.0
+    free: float = 0.0
     samples: int | None = None
+    divergence: Divergence = KL()
 
-    def reconstruction(self, out: VAEOutput, x: Tensor) -> Tensor:
-        """The first term, averaged over samples and batch."""
-        return -bernoulli_log_prob(out.logits, x).mean()
-
-    def divergence(self, out: VAEOutput) -> Tensor:
-        """What the weight multiplies, averaged over the batch."""
-        return gaussian_kl(out.mu, out.logvar)
-
-    def weight(self, nets: Mapping[str, nn.Module]) -> float | Tensor:
-        """The weight of the divergence in this step."""
-        return self.beta
+    def __post_init__(self) -> None:
+        if self.free < 0:
+            raise ValueError(f"Free bits are 0 nats or more for each latent; they are {self.free}.")
 
     def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
-        out = nets["vae"](batch.x, self.samples)
-        reconstruction = self.reconstruction(out, batch.x)
-        loss = reconstruction + self.weight(nets) * self.divergence(out)
-        return {"loss": loss, "reconstruction": reconstruction, "kl": gaussian_kl(out.mu, out.logvar)}
-
-
-@dataclass(frozen=True)
-class GaussianELBO(ELBO):
-    r"""The bound for gray pixels, :math:`p_\theta(x \mid z) = N(\hat x, \sigma^2)` with one fixed *sigma*.
-
-    .. math:: -\log p_\theta(x \mid z) = \frac{\lVert x - \hat x \rVert^2}{2 \sigma^2} + \frac{d}{2} \log 2 \pi \sigma^2
-
-    At :math:`\sigma^2 = 1/2` it is the squared error plus a constant. Kingma & Welling (2014), appendix C.2.
-
-    Args:
-        beta, samples: as for :class:`ELBO`.
-        sigma: standard deviation of a pixel, in gray levels (black 0, white 1).
-    """
-
-    sigma: float = 0.5**0.5
-
-    def reconstruction(self, out: VAEOutput, x: Tensor) -> Tensor:
-        """The first term, averaged over samples and batch; the constant is included."""
-        several = x.expand_as(out.logits).flatten(0, -x.ndim)
-        error = squared_error(out.x_hat.flatten(0, -x.ndim), several)
-        return error / (2 * self.sigma**2) + 0.5 * x[0].numel() * math.log(2 * math.pi * self.sigma**2)
-
-
-@dataclass(frozen=True)
-class FreeBits(ELBO):
-    r"""The bound with *free* nats for each latent: up to there its divergence costs nothing.
-
-    .. math:: \sum_j \max\Bigl(\lambda, \frac1B \sum_n D_{nj}\Bigr)
-
-    Kingma et al. (2016), "Improved Variational Inference with Inverse Autoregressive Flow", appendix.
-
-    Args:
-        beta, samples: as for :class:`ELBO`.
-        free: :math:`\lambda`, in nats per latent.
-    """
-
-    free: float = 0.5
-
-    def divergence(self, out: VAEOutput) -> Tensor:
-        """The sum over latents of what each costs."""
-        return gaussian_kl_terms(out.mu, out.logvar).mean(0).clamp(min=self.free).sum()
-
-
-class WarmUp(nn.Module):
-    """A weight that rises from 0 to 1 over a number of training steps; in evaluation mode it is 1.
-
-    It counts its calls in a buffer, so that a resumed training goes on where it was. *steps*: until the weight is 1.
-    """
-
-    def __init__(self, steps: int) -> None:
-        if steps < 1:
-            raise ValueError(f"WarmUp takes one step or more to reach its weight; it got {steps}.")
-        super().__init__()
-        self.steps = steps
-        self.done: Tensor
-        self.register_buffer("done", torch.zeros(()))
-
-    def forward(self) -> Tensor:  # ()
-        """The weight of this step."""
-        if not self.training:
-            return torch.ones_like(self.done)
-        weight = (self.done / self.steps).clamp(max=1)
-        self.done += 1
-        return weight
-
-
-@dataclass(frozen=True)
-class WarmedELBO(ELBO):
-    r"""The bound, with a divergence that counts little at first: :math:`\beta` is multiplied by ``nets["warm-up"]()``.
-
-    Bowman et al. (2016); Sønderby et al. (2016). Needs a :class:`WarmUp` among the modules,
-    and ``updates=("vae",)`` in its phase.
-    """
-
-    def weight(self, nets: Mapping[str, nn.Module]) -> float | Tensor:
-        """The weight of the divergence in this step."""
-        return self.beta * nets["warm-up"]()
+        out: VAEOutput = nets["vae"](batch.x, self.samples)
+        reconstruction = -out.likelihood.log_prob(out.logits, batch.x).mean()
+        terms = gaussian_kl_terms(out.mu, out.logvar)  # (B, latent)
+        kl = terms.sum() / len(terms)
+        paid = terms.mean(0).clamp(min=self.free).sum() if self.free else kl
+        weight = self.beta(batch.epoch) if isinstance(self.beta, WarmUp) else self.beta
+        loss = reconstruction + weight * self.divergence(paid, out, batch.epoch)
+        return {"loss": loss, "reconstruction": reconstruction, "kl": kl}

@@ -24,11 +24,11 @@ from aelib.models.adversarial import (
     SaturatingGeneratorLoss,
 )
 from aelib.plots import density_maps
-from aelib.priors import Categorical, Gaussian, GaussianMixture, SwissRoll, draw
+from aelib.priors import Categorical, GaussianMixture, IsotropicGaussian, SwissRoll, draw
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam, sgd
 
-PLANE = (Match(Gaussian(2)),)
+PLANE = (Match(IsotropicGaussian(2)),)
 
 
 def tiny(style: int = 2, classes: int = 0) -> AdversarialAutoencoder:
@@ -154,13 +154,13 @@ def test_the_best_discriminators_loss_is_log_four_minus_twice_the_divergence(shi
 
     torch.manual_seed(0)
     nets, batch = {"encoder": FromPrior(shift), "discriminator": Best()}, Batch(torch.zeros(200_000, 1, 1, 1), None)
-    loss = DiscriminatorLoss((Match(Gaussian(1)),))(nets, batch)["loss"].item()
+    loss = DiscriminatorLoss((Match(IsotropicGaussian(1)),))(nets, batch)["loss"].item()
     assert loss == pytest.approx(math.log(4) - 2 * js, abs=0.005)
 
 
 def test_a_discriminator_of_identical_distributions_learns_log_four(small):
     nets = {"encoder": FromPrior(0.0), "discriminator": judge(1)}
-    phase = Phase(DiscriminatorLoss((Match(Gaussian(1)),)), adam(1e-2), updates=("discriminator",))
+    phase = Phase(DiscriminatorLoss((Match(IsotropicGaussian(1)),)), adam(1e-2), updates=("discriminator",))
     history = fit(nets, phase, ImageSet(small.x.repeat(50, 1, 1, 1), small.y.repeat(50)), epochs=3, batch_size=1000)
     loss = history[history.term == "loss"].value.iloc[-1]
     assert loss == pytest.approx(math.log(4), abs=0.01)
@@ -199,7 +199,7 @@ def test_matches_look_at_their_own_columns(small):
             seen[self.name] = z.detach()
             return z[:, 0]
 
-    matches = (Match(Categorical(5), (0, 5), "class"), Match(Gaussian(3), (5, None), "style"))
+    matches = (Match(Categorical(5), (0, 5), "class"), Match(IsotropicGaussian(3), (5, None), "style"))
     nets = model.nets(**{"class": Spy("class"), "style": Spy("style")})
     batch = small.batch(range(30))
     terms = DiscriminatorLoss(matches)(nets, batch)
@@ -257,7 +257,7 @@ def test_labels_are_learned_from_the_labeled_images_alone(small):
 def test_three_phases_bring_the_codes_near_the_prior(small):
     """Blobs at ten places, whose codes are too near to each other before training."""
     torch.manual_seed(0)
-    match = (Match(Gaussian(2)),)
+    match = (Match(IsotropicGaussian(2)),)
     model = AdversarialAutoencoder(2, hidden=(20,), shape=(1, 8, 8), normalize=True).eval()
     phases = [
         Phase(ReconstructionLoss(), adam(1e-3), updates=("encoder", "decoder")),
@@ -265,7 +265,7 @@ def test_three_phases_bring_the_codes_near_the_prior(small):
         Phase(GeneratorLoss(match), adam(2e-3), updates=("encoder",)),
     ]
     torch.manual_seed(0)
-    prior = draw(Gaussian(2), 500)
+    prior = draw(IsotropicGaussian(2), 500)
     before = mmd(model.encode(small.images()).detach(), prior)
     fit(model.nets(discriminator=judge()), phases, small, epochs=40, batch_size=12)
     after = mmd(model.encode(small.images()).detach(), prior)
@@ -290,7 +290,7 @@ def test_dropout_hides_pixels_while_training_only(small):
 
 def test_the_gaussian_prior_has_its_moments():
     torch.manual_seed(0)
-    z = draw(Gaussian(3, 5.0), 20_000)
+    z = draw(IsotropicGaussian(3, 5.0), 20_000)
     assert z.shape == (20_000, 3)
     torch.testing.assert_close(z.T.cov(), 25 * torch.eye(3), atol=0.8, rtol=0)
     assert all(kstest(z[:, i].numpy() / 5, "norm").pvalue > 0.01 for i in range(3))

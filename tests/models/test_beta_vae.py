@@ -10,14 +10,15 @@ from torch import Tensor
 from aelib.data import Batch, sprites
 from aelib.likelihoods import gaussian_kl, gaussian_log_prob
 from aelib.models.beta_vae import (
-    BetaTCVAE,
+    Capacity,
+    TotalCorrelation,
     aggregate_densities,
     compact_vae,
     kl_parts,
     paper_vae,
     traverse,
 )
-from aelib.models.vae import ELBO
+from aelib.models.vae import ELBO, WarmUp
 from aelib.nets import count_parameters
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam
@@ -89,13 +90,34 @@ def test_the_objective_weighs_the_total_correlation_and_nothing_else():
         torch.manual_seed(1)
         return objective({"vae": model}, batch)
 
-    plain, weighted = terms(ELBO(beta=1)), terms(BetaTCVAE(beta=6, examples=737_280))
+    plain, weighted = terms(ELBO(beta=1)), terms(ELBO(divergence=TotalCorrelation(6, examples=737_280)))
     torch.manual_seed(1)
     out = model(batch.x)
     correlation = kl_parts(out.z, out.mu, out.logvar, 737_280).total_correlation
     torch.testing.assert_close(weighted["loss"], plain["loss"] + 5 * correlation)
-    torch.testing.assert_close(terms(BetaTCVAE(beta=1))["loss"], plain["loss"])
+    torch.testing.assert_close(terms(ELBO(divergence=TotalCorrelation(beta=1)))["loss"], plain["loss"])
     assert set(weighted) == {"loss", "reconstruction", "kl"}
+    for part, kept in (("kl", plain), ("reconstruction", plain)):
+        torch.testing.assert_close(weighted[part], kept[part])
+    one = Batch(batch.x[:1], None)  # the last batch of an epoch may be a single image
+    assert ELBO(divergence=TotalCorrelation())({"vae": model}, one)["loss"].isfinite()
+    several = ELBO(samples=3, free=0.1, divergence=TotalCorrelation())({"vae": model}, batch)
+    assert several["loss"].isfinite()
+
+
+def test_a_capacity_grows_and_holds_the_divergence_there():
+    torch.manual_seed(0)
+    model, batch = compact_vae(latent=4), sprites().sample(16).batch()
+    objective = ELBO(beta=50.0, divergence=Capacity(WarmUp(10, to=20)))
+    for epoch, nats in ((torch.tensor(2.5), 5.0), (torch.tensor(30.0), 20.0), (None, 20.0)):
+        terms = objective({"vae": model}, batch._replace(epoch=epoch))
+        expected = terms["reconstruction"] + 50 * (terms["kl"] - nats).abs()
+        torch.testing.assert_close(terms["loss"], expected)
+    torch.manual_seed(0)
+    model, data = compact_vae(latent=4), sprites().sample(512)
+    phase = Phase(ELBO(beta=50.0, divergence=Capacity(3.0)), adam(3e-3))
+    history = fit({"vae": model}, phase, data, epochs=8, batch_size=32)
+    assert history[history.term == "kl"].value.iloc[-1] == pytest.approx(3, abs=0.5)
 
 
 def test_gradients_agree_with_finite_differences():

@@ -6,7 +6,7 @@ from torch import nn
 
 from aelib.data import Batch
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
-from aelib.models.denoising import Denoising, Gaussian, Masking, SaltAndPepper, TiedAutoencoder, logistic_stack
+from aelib.models.denoising import Denoising, GaussianNoise, Masking, SaltAndPepper, TiedAutoencoder, logistic_stack
 from aelib.models.stacked import OnCodes
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam, one_cycle
@@ -17,14 +17,14 @@ def x() -> torch.Tensor:
     return 0.2 + 0.6 * torch.rand(400, 1, 28, 28, generator=torch.Generator().manual_seed(0))  # never 0 or 1
 
 
-@pytest.mark.parametrize("corruption", [Gaussian(0.0), Masking(0.0), SaltAndPepper(0.0)])
+@pytest.mark.parametrize("corruption", [GaussianNoise(0.0), Masking(0.0), SaltAndPepper(0.0)])
 def test_no_noise_changes_nothing(corruption, x):
     assert torch.equal(corruption(x), x)
 
 
 def test_noise_follows_the_global_generator_and_leaves_its_input_alone(x):
     before = x.clone()
-    for corruption in (Gaussian(0.3), Masking(0.3), SaltAndPepper(0.3)):
+    for corruption in (GaussianNoise(0.3), Masking(0.3), SaltAndPepper(0.3)):
         torch.manual_seed(5)
         first = corruption(x)
         assert not torch.equal(first, corruption(x))
@@ -34,7 +34,7 @@ def test_noise_follows_the_global_generator_and_leaves_its_input_alone(x):
 
 
 def test_gaussian_noise_has_its_mean_and_deviation(x):
-    noise = Gaussian(0.5)(x) - x  # 313,600 draws: standard errors of 0.0009 and 0.0006
+    noise = GaussianNoise(0.5)(x) - x  # 313,600 draws: standard errors of 0.0009 and 0.0006
     assert abs(noise.mean()) < 0.004
     assert abs(noise.std() - 0.5) < 0.003
 
@@ -69,9 +69,9 @@ def test_the_target_stays_clean(x):
     blind = Denoising(SquaredError(), Masking(1.0))({"ae": ae}, batch)["loss"]
     torch.testing.assert_close(blind, (ae(torch.zeros_like(x)).x_hat - x).square().sum() / len(x))
     torch.manual_seed(3)
-    x_tilde = Gaussian(0.4)(x)
+    x_tilde = GaussianNoise(0.4)(x)
     torch.manual_seed(3)
-    noisy = Denoising(SquaredError(), Gaussian(0.4))({"ae": ae}, batch)["loss"]
+    noisy = Denoising(SquaredError(), GaussianNoise(0.4))({"ae": ae}, batch)["loss"]
     torch.testing.assert_close(noisy, (ae(x_tilde).x_hat - x).square().sum() / len(x))
 
 
@@ -120,7 +120,7 @@ def test_a_linear_denoiser_learns_the_wiener_filter():
     covariance = points.T @ points / len(points)
     for std in (0.0, 0.5):
         plane = Plane()
-        phase = Phase(Denoising(SquaredError(), Gaussian(std)), adam(0.05), one_cycle())
+        phase = Phase(Denoising(SquaredError(), GaussianNoise(std)), adam(0.05), one_cycle())
         fit({"ae": plane}, phase, Points(points), epochs=40, batch_size=400)
         best = covariance @ torch.linalg.inv(covariance + std**2 * torch.eye(2))
         torch.testing.assert_close(plane.map.weight, best, rtol=0, atol=0.03)
@@ -181,6 +181,6 @@ def test_impossible_noise_is_refused(wrong):
         SaltAndPepper(wrong)
     if not wrong > 0:
         with pytest.raises(ValueError, match="standard deviation of 0 or more"):
-            Gaussian(wrong)
+            GaussianNoise(wrong)
     with pytest.raises(ValueError, match="two or more widths"):
         logistic_stack((784,))

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from aelib.data import Batch
-from aelib.likelihoods import gaussian_kl, squared_error
+from aelib.likelihoods import Gaussian, gaussian_kl, squared_error
 from aelib.models.five import Pooled, RectifiedDense, Repeat, RowCode, RowStates, SquaredErrorL1, States, Strided
-from aelib.models.vae import DenseVAE, GaussianELBO
+from aelib.models.vae import ELBO, DenseVAE
 from aelib.nets import count_parameters, remember
 
 MODELS = [RectifiedDense, Pooled, Strided, RowStates, RowCode]
@@ -148,11 +148,11 @@ def test_the_penalty_is_the_sum_of_the_code():
 def test_means_hide_a_weight_of_twelve_and_a_quarter():
     """The published VAE loss, with means over pixels and latents, is a bound with that weight on sums."""
     torch.manual_seed(0)
-    model, x = DenseVAE((784, 400, 32), nn.ReLU), torch.rand(5, 1, 28, 28)
+    model, x = DenseVAE((784, 400, 32), nn.ReLU, likelihood=Gaussian(link="logit")), torch.rand(5, 1, 28, 28)
     torch.manual_seed(1)
     out = model(x)
     means = nn.functional.mse_loss(out.x_hat, x) + 0.5 * gaussian_kl(out.mu, out.logvar) / 32
     torch.manual_seed(1)
-    bound = GaussianELBO(beta=12.25)({"vae": model}, Batch(x, None))["loss"]
+    bound = ELBO(beta=12.25)({"vae": model}, Batch(x, None))["loss"]
     torch.testing.assert_close(784 * means, bound - 392 * math.log(math.pi), rtol=1e-4, atol=0)
     assert count_parameters(model) == 784 * 400 + 400 + 2 * (400 * 32 + 32) + 32 * 400 + 400 + 400 * 784 + 784

@@ -11,6 +11,8 @@ from torch import nn
 
 from aelib.data import Batch, Binarized, ImageSet, binarize
 from aelib.likelihoods import (
+    Bernoulli,
+    Gaussian,
     bernoulli_log_prob,
     bernoulli_nll,
     gaussian_kl,
@@ -29,7 +31,7 @@ from aelib.metrics import (
     unit_activity,
 )
 from aelib.models.iwae import IWAE
-from aelib.models.vae import ELBO, VAE, DenseVAE, FreeBits, GaussianELBO, Posterior, VAEOutput, WarmedELBO, WarmUp
+from aelib.models.vae import ELBO, VAE, DenseVAE, Posterior, VAEOutput, WarmUp
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam
 
@@ -303,54 +305,177 @@ def test_the_reparameterized_gradient_is_the_analytic_one():
     assert out.mu.grad.item() == pytest.approx(2 * w * (w * out.mu.item() + b - 0.3), abs=0.01)
 
 
-def test_the_gaussian_bound_is_torchs_density():
+def test_the_first_term_is_that_of_the_models_likelihood():
     torch.manual_seed(0)
-    vae, x = DenseVAE((4, 8, 2), nn.Tanh, (1, 2, 2)), torch.rand(3, 1, 2, 2)
-    for samples in (None, 5):
-        out = vae(x, samples)
-        expected = -D.Normal(out.x_hat, 0.3).log_prob(x).flatten(-3).sum(-1).mean()
-        torch.testing.assert_close(GaussianELBO(samples=samples, sigma=0.3).reconstruction(out, x), expected)
-    half = GaussianELBO().reconstruction(vae(x, 1), x) - 2 * math.log(math.pi)
-    assert 0 < half < 4  # the squared error
+    x = torch.rand(3, 1, 2, 2)
+    for link in ("identity", "logit"):
+        vae = DenseVAE((4, 8, 2), nn.Tanh, (1, 2, 2), Gaussian(0.3, link))
+        for samples in (None, 5):
+            torch.manual_seed(1)
+            out = vae(x, samples)
+            expected = -D.Normal(out.x_hat, 0.3).log_prob(x).flatten(-3).sum(-1).mean()
+            torch.manual_seed(1)
+            found = ELBO(samples=samples)({"vae": vae}, Batch(x, None))["reconstruction"]
+            torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(vae.decode(out.z[0]), out.x_hat[0])
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(0.1), Gaussian(0.2, "logit")])
+def test_training_and_measuring_agree(likelihood):
+    """The loss of a batch is, up to the noise of the codes, what is measured on it: it is the model's likelihood."""
+    torch.manual_seed(0)
+    vae, images = DenseVAE((64, 32, 3), nn.ReLU, (1, 8, 8), likelihood), blobs(300, 8)
+    fit({"vae": vae}, Phase(ELBO(), adam(3e-3)), images, epochs=5, batch_size=50)
+    trained_on = [ELBO(samples=200)({"vae": vae}, images.batch())["loss"].item() for _ in range(2)]
+    measured = -elbo(vae, images, samples=200).mean().item()
+    assert measured == pytest.approx(trained_on[0], abs=5 * abs(trained_on[0] - trained_on[1]) + 0.2)
+    bound = IWAE(samples=50)({"vae": vae}, images.batch())["loss"].item()
+    assert -importance_bounds(vae, images, [50]).mean().item() == pytest.approx(bound, abs=0.3)
+
+
+def test_pixels_that_the_likelihood_does_not_know_are_refused(small):
+    vae = DenseVAE((64, 8, 2), nn.ReLU, (1, 8, 8))
+    normalized = Batch((small.images() - 0.13) / 0.31, None)
+    for objective in (ELBO(), IWAE(3)):
+        with pytest.raises(ValueError, match=r"pixels in \[0, 1\].*the usual normalization to mean 0 was applied"):
+            objective({"vae": vae}, normalized)
+    gray = DenseVAE((64, 8, 2), nn.ReLU, (1, 8, 8), Gaussian(0.5))
+    assert ELBO()({"vae": gray}, normalized)["loss"].isfinite()
+
+
+def parts_of(out, free):
+    """The divergence with free bits, from its definition."""
+    mean = D.kl_divergence(D.Normal(out.mu, (out.logvar / 2).exp()), D.Normal(0.0, 1.0)).mean(0)
+    return sum(max(free, value) for value in mean.tolist())
+
+
+@pytest.mark.parametrize("free", [0.0, 0.3])
+@pytest.mark.parametrize("samples", [None, 4])
+@pytest.mark.parametrize(
+    ("beta", "epoch", "weight"), [(2.0, 3.0, 2.0), (WarmUp(10, to=4), 2.5, 1.0), (WarmUp(10), None, 1)]
+)
+def test_weight_free_bits_and_samples_can_be_combined(beta, epoch, weight, samples, free):
+    torch.manual_seed(0)
+    vae, x = DenseVAE((64, 8, 5), nn.ReLU, (1, 8, 8)), blobs(20, 8).images()
+    terms = ELBO(beta, free, samples)({"vae": vae}, Batch(x, None, epoch if epoch is None else torch.tensor(epoch)))
+    divergence = parts_of(vae(x), free)
+    assert terms["loss"].item() == pytest.approx(terms["reconstruction"].item() + weight * divergence, rel=1e-5)
+    torch.testing.assert_close(terms["kl"], gaussian_kl(*vae.posterior(x)))
 
 
 def test_free_bits_cost_nothing_and_pull_on_nothing():
-    objective = FreeBits(free=0.5)
-    mu, logvar = torch.zeros(6, 3, requires_grad=True), torch.zeros(6, 3)
+    mu = nn.Parameter(torch.zeros(6, 3))
     with torch.no_grad():
         mu[:, 2] = 2.0  # 2 nats; the other two latents cost 0
-    cost = objective.divergence(VAEOutput(torch.empty(0), torch.empty(0), mu, logvar))
-    assert cost.item() == pytest.approx(0.5 + 0.5 + 2)
-    cost.backward()
+
+    def model(x, samples):
+        return VAEOutput(torch.zeros(6, 1), mu.detach(), mu, torch.zeros(6, 3))
+
+    terms = ELBO(free=0.5)({"vae": model}, Batch(torch.ones(6, 1), None))
+    assert (terms["loss"] - terms["reconstruction"]).item() == pytest.approx(0.5 + 0.5 + 2)
+    assert terms["kl"].item() == pytest.approx(2)
+    terms["loss"].backward()
     assert (mu.grad[:, :2] == 0).all()
     assert (mu.grad[:, 2] > 0).all()
+    with pytest.raises(ValueError, match="0 nats or more"):
+        ELBO(free=-1)
 
 
-def test_a_warm_up_rises_to_one_counts_only_training_and_is_resumed(small, tmp_path):
-    warm = WarmUp(4)
-    assert [warm().item() for _ in range(6)] == [0, 0.25, 0.5, 0.75, 1, 1]
-    assert WarmUp(4).eval()().item() == 1
-    with pytest.raises(ValueError, match="one step or more"):
+def test_a_warm_up_is_a_function_of_the_epochs_that_are_done(small, tmp_path):
+    assert [WarmUp(4, to=2)(torch.tensor(done)).item() for done in (0.0, 1.0, 2.5, 4.0, 9.0)] == [0, 0.5, 1.25, 2, 2]
+    assert WarmUp(4, to=2)(None) == 2
+    with pytest.raises(ValueError, match="positive number of epochs"):
         WarmUp(0)
 
     def run(stop_after, state):
         torch.manual_seed(0)
-        nets = {"vae": DenseVAE((64, 16, 2), nn.ReLU, (1, 8, 8)), "warm-up": WarmUp(8)}
-        phase = Phase(WarmedELBO(), updates=("vae",))
-        options = dict(batch_size=40, validation=20, state_file=tmp_path / state)
+        nets = {"vae": DenseVAE((64, 16, 2), nn.ReLU, (1, 8, 8))}
+        options = dict(epochs=3, batch_size=40, validation=20, state_file=tmp_path / state)
         if stop_after:
             with pytest.raises(KeyboardInterrupt):
-                fit(nets, phase, Binarized(small), epochs=3, callbacks=[_interrupt(stop_after)], **options)
-            nets["warm-up"].done.zero_()  # as a new process would have it
-        history = fit(nets, phase, Binarized(small), epochs=3, **options)
-        return nets["warm-up"].done.item(), history
+                fit(nets, Phase(ELBO(WarmUp(2))), Binarized(small), callbacks=[_interrupt(stop_after)], **options)
+        return fit(nets, Phase(ELBO(WarmUp(2))), Binarized(small), **options)
 
-    counted, history = run(2, "stopped")
-    whole, expected = run(None, "whole")
-    assert counted == whole == 9  # three steps an epoch; the validation batches are not counted
+    history, expected = run(2, "stopped"), run(None, "whole")
     torch.testing.assert_close(history.value.tolist(), expected.value.tolist())
-    terms = expected[expected.split == "validation"].pivot(index="epoch", columns="term", values="value")
-    assert (terms.loss - terms.reconstruction - terms.kl).abs().max() < 1e-3  # the full bound
+    terms = expected.pivot(index=["split", "epoch"], columns="term", values="value")
+    weights = (terms.loss - terms.reconstruction) / terms.kl
+    assert weights["validation"].tolist() == pytest.approx([1, 1, 1], rel=1e-3)  # the full bound
+    assert 0 < weights["train"][1] < 0.5 < weights["train"][2] < weights["train"][3] <= 1.001
+
+
+ESTIMATORS = ("iwae", "stl", "dreg")
+
+
+def encoder_gradient(vae, x, samples, estimator, seed=0):
+    """The gradient of the objective for the encoder's parameters, and for the decoder's, each in one piece."""
+    vae.zero_grad()
+    torch.manual_seed(seed)
+    IWAE(samples, estimator)({"vae": vae}, Batch(x, None))["loss"].backward()
+    return [torch.cat([p.grad.flatten() for p in part.parameters()]) for part in (vae.encoder, vae.decoder)]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_the_encoders_gradient_is_the_estimators_definition(line, estimator):
+    vae, images = line
+    x = images.images().double()
+    found, decoders = encoder_gradient(vae, x, 5, estimator)
+    torch.manual_seed(0)
+    out = vae(x, 5)
+    w = log_weights(out, x).detach().softmax(0)
+    if estimator == "iwae":
+        value = (w * log_weights(out, x)).sum(0).mean()
+    else:
+        z = out.z.detach().requires_grad_()
+        parts = vae.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        held = VAEOutput(parts, z, out.mu.detach(), out.logvar.detach())
+        (slope,) = torch.autograd.grad(log_weights(held, x).sum(), z)  # the partial derivative
+        power = 2 if estimator == "dreg" else 1
+        value = ((w**power)[..., None] * slope * out.z).sum((0, 2)).mean()
+    expected = torch.cat([g.flatten() for g in torch.autograd.grad(-value, list(vae.encoder.parameters()))])
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(decoders, encoder_gradient(vae, x, 5, "iwae")[1])
+
+
+def test_dreg_is_unbiased_and_less_noisy_and_stl_is_not_unbiased(line):
+    vae, images = line
+    x, runs = images[5:6].images().double().repeat(20, 1, 1, 1), 150  # a gradient is the mean over 20 draws
+    drawn = {e: torch.stack([encoder_gradient(vae, x, 8, e, seed)[0][-2:] for seed in range(runs)]) for e in ESTIMATORS}
+    mean, noise = {e: g.mean(0) for e, g in drawn.items()}, {e: g.std(0) for e, g in drawn.items()}
+
+    def off(e):
+        """By how many standard errors the mean is not that of Burda et al."""
+        return ((mean[e] - mean["iwae"]) / ((noise[e] ** 2 + noise["iwae"] ** 2) / runs).sqrt()).abs()
+
+    assert (off("dreg") < 4).all()
+    assert (off("stl") > 6).any()
+    assert (noise["dreg"] < 0.7 * noise["iwae"]).all()
+
+
+def test_where_q_is_the_posterior_two_estimators_are_zero_for_every_draw():
+    """A linear decoder with Gaussian pixels, x = wz + noise: the posterior is N(wx / (w² + σ²), σ² / (w² + σ²))."""
+    w, variance = 1.5, 0.4
+    encoder, decoder = nn.Linear(1, 2).double(), nn.Linear(1, 1).double()
+    with torch.no_grad():
+        encoder.weight.copy_(torch.tensor([[w / (w * w + variance)], [0.0]], dtype=torch.float64))
+        encoder.bias.copy_(torch.tensor([0.0, math.log(variance / (w * w + variance))], dtype=torch.float64))
+        decoder.weight.fill_(w)
+        decoder.bias.zero_()
+    shape = (1, 1, 1)
+    vae = VAE(
+        nn.Sequential(nn.Flatten(), encoder),
+        nn.Sequential(decoder, nn.Unflatten(1, shape)),
+        shape,
+        Gaussian(variance**0.5),
+    )
+    x = torch.linspace(-2, 2, 5, dtype=torch.float64).view(-1, 1, 1, 1)
+    exact = D.Normal(0.0, (w * w + variance) ** 0.5).log_prob(x.flatten())
+    torch.testing.assert_close(log_weights(vae(x, 3), x), exact.expand(3, -1))  # every weight is p(x)
+    for estimator in ESTIMATORS:
+        gradient = encoder_gradient(vae, x, 3, estimator)[0].abs().max().item()
+        assert (gradient < 1e-12) == (estimator != "iwae")
+    with pytest.raises(ValueError, match="'iwae', 'stl', 'dreg'; it got 50 and 'vimco'"):
+        IWAE(estimator="vimco")
 
 
 def test_active_units_are_those_whose_mean_moves(images):

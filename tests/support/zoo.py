@@ -8,6 +8,7 @@ from blobs import blobs
 from torch import nn
 
 from aelib.data import Binarized, Grids, TextSet
+from aelib.likelihoods import Gaussian
 from aelib.models import recurrent
 from aelib.models.adversarial import (
     AdversarialAutoencoder,
@@ -20,7 +21,7 @@ from aelib.models.adversarial import (
     SaturatingGeneratorLoss,
 )
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
-from aelib.models.beta_vae import BetaTCVAE
+from aelib.models.beta_vae import Capacity, TotalCorrelation
 from aelib.models.boltzmann import RBM, ContrastiveDivergence
 from aelib.models.contractive import Contractive, ContractiveAutoencoder, RelativeContractive
 from aelib.models.convolutional import Convolutional, SuperResolution
@@ -32,9 +33,9 @@ from aelib.models.quantizers import FSQ, EMAQuantizer, Quantizer, VectorQuantize
 from aelib.models.recurrent import Seq2Seq, SequenceClassifier, TokenCrossEntropy
 from aelib.models.sparse import Activity, AuxK, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
 from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
-from aelib.models.vae import ELBO, DenseVAE, FreeBits, GaussianELBO, WarmedELBO, WarmUp
+from aelib.models.vae import ELBO, DenseVAE, WarmUp
 from aelib.models.vqvae import Quantized, small_vqvae
-from aelib.priors import Categorical, Gaussian, GaussianMixture
+from aelib.priors import Categorical, GaussianMixture, IsotropicGaussian
 from aelib.training import Phase
 from aelib.training.phases import Data
 
@@ -59,6 +60,10 @@ def vae() -> Modules:
     return {"vae": DenseVAE((64, 20, 3), nn.Tanh, SHAPE)}
 
 
+def gray_vae() -> Modules:
+    return {"vae": DenseVAE((64, 20, 3), nn.Tanh, SHAPE, Gaussian(0.3))}
+
+
 def sparse(activation: Callable[[], nn.Module], decoder: str = "free") -> Callable[[], Modules]:
     def make() -> Modules:
         return {"ae": SparseAutoencoder(30, activation, SHAPE, decoder), "activity": Activity(30, 100)}  # type: ignore[arg-type]
@@ -73,7 +78,7 @@ def adversarial(classes: int = 0) -> Modules:
 
 
 LABELED = (Match(GaussianMixture(10), net="style", labels=True),)
-CLUSTERED = (Match(Categorical(10), (0, 10), "cluster"), Match(Gaussian(2), (10, None), "style"))
+CLUSTERED = (Match(Categorical(10), (0, 10), "cluster"), Match(IsotropicGaussian(2), (10, None), "style"))
 
 
 def game(matches: tuple[Match, ...], generator: type[GeneratorLoss], *more: Phase) -> tuple[Phase, ...]:
@@ -118,10 +123,10 @@ TRAININGS: dict[str, Training] = {
     "03 top-k, tied": Training(sparse(lambda: TopK(4, negative=True), "tied"), (Phase(Sparse(), updates=("ae",)),)),
     "03 top-k, dead units": Training(sparse(lambda: TopK(2), "unit columns"), (Phase(AuxK(), updates=("ae",)),)),
     "04 VAE": Training(vae, (Phase(ELBO(beta=2)),), lambda: Binarized(blobs(60, 8))),
-    "04 VAE, gray pixels": Training(vae, (Phase(GaussianELBO(samples=2)),)),
-    "04 VAE, free bits": Training(vae, (Phase(FreeBits()),)),
-    "04 VAE, warm-up": Training(lambda: {**vae(), "warm-up": WarmUp(5)}, (Phase(WarmedELBO(), updates=("vae",)),)),
+    "04 VAE, gray pixels": Training(gray_vae, (Phase(ELBO(samples=2)),)),
+    "04 VAE, free bits and warm-up": Training(vae, (Phase(ELBO(WarmUp(2), free=0.5)),)),
     "04 IWAE": Training(vae, (Phase(IWAE(samples=3)),)),
+    "04 IWAE, DReG": Training(vae, (Phase(IWAE(samples=3, estimator="dreg")),)),
     "06 labels": Training(adversarial, game(LABELED, GeneratorLoss)),
     "06 clusters": Training(
         lambda: adversarial(10),
@@ -132,7 +137,8 @@ TRAININGS: dict[str, Training] = {
     "02 denoising": Training(
         lambda: {"ae": TiedAutoencoder(20, SHAPE)}, (Phase(Denoising(SquaredError(), SaltAndPepper(0.2))),)
     ),
-    "05 total correlation": Training(vae, (Phase(BetaTCVAE(examples=60)),)),
+    "05 total correlation": Training(vae, (Phase(ELBO(divergence=TotalCorrelation(examples=60))),)),
+    "05 capacity": Training(vae, (Phase(ELBO(100.0, divergence=Capacity(WarmUp(2, to=3)))),)),
     "07 words": Training(sequences, (Phase(TokenCrossEntropy(forget=0.2)),), sentences),
     "07 sentiment": Training(
         lambda: {"classifier": SequenceClassifier(Seq2Seq(12, 6, 8))},
