@@ -21,7 +21,8 @@ from zoo import TRAININGS
 
 from aelib import likelihoods as lk
 from aelib import metrics
-from aelib.data import Binarized, ImageSet, Splits, binarize, formats, whiten
+from aelib.data import Binarized, ImageSet, Splits, binarize, whiten
+from aelib.data.fetch import formats
 from aelib.explorer.network.layers import Step
 from aelib.explorer.network.packing import as_bytes, pack, pack_codes, to_json
 from aelib.explorer.network.quantize import quantize, rounded

@@ -13,7 +13,8 @@ import tiny_mnist
 import torch
 from torchvision.transforms.functional import to_pil_image, to_tensor
 
-from aelib.data import DataError, ImageSet, Splits, formats, images, mnist
+from aelib.data import DataError, ImageSet, Splits, images, mnist
+from aelib.data.fetch import formats
 from aelib.data.fetch.download import progress
 from aelib.data.fetch.sources import cache_folder
 

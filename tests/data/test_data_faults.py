@@ -21,7 +21,8 @@ import tiny_mnist
 from faults import as_anybody
 from killed_training import PROCESSES
 
-from aelib.data import DataError, formats, images, mnist, sources
+from aelib.data import DataError, images, mnist
+from aelib.data.fetch import formats, sources
 from aelib.data.fetch.download import _run, impatient, save
 from aelib.data.fetch.sources import Arrays, Expected, Source, load
 

@@ -597,7 +597,7 @@ def lock_is_folder(world: World) -> Iterator[None]:
 
 @fault(CACHE, "Another process holds the lock and does not end", "Another process has held .* end it")
 def held(world: World) -> Iterator[None]:
-    from aelib.data import sources
+    from aelib.data.fetch import sources
 
     world.patch.setattr(sources, "LOCK_WAIT", 0.2)
     world.cache.mkdir()

@@ -8,6 +8,7 @@ from blobs import blobs
 from torch import nn
 
 from aelib.data import Binarized, Grids, TextSet
+from aelib.interfaces import Data
 from aelib.likelihoods import Gaussian
 from aelib.models import recurrent
 from aelib.models.adversarial import (
@@ -37,7 +38,6 @@ from aelib.models.vae import ELBO, DenseVAE, WarmUp
 from aelib.models.vqvae import Quantized, small_vqvae
 from aelib.priors import Categorical, GaussianMixture, IsotropicGaussian
 from aelib.training import Phase
-from aelib.training.phases import Data
 
 SHAPE = (1, 8, 8)
 Modules = Mapping[str, nn.Module]
