@@ -12,6 +12,7 @@ def test_the_list_is_long_and_names_each_fault_once() -> None:
     assert len({fault.title for fault in FAULTS}) == len(FAULTS) >= 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=[f"{fault.group}: {fault.title}" for fault in FAULTS])
 def test_a_fault_ends_in_the_right_data_or_in_one_clear_error(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_folder() as folder:

@@ -167,6 +167,7 @@ OPTIONAL = modules_of(names(of_extra("all")) - names(CORE)) - {"torch"}
 NEEDS_NOTHING_ELSE = ("models", "training", "data", "records", "sharing", "nets", "likelihoods", "priors")
 
 
+@pytest.mark.slow
 def test_models_training_data_and_sharing_need_no_optional_package():
     code = f"""
 import importlib, pkgutil, aelib

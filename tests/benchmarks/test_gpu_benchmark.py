@@ -50,6 +50,7 @@ def test_a_chapter_is_timed_as_a_script_and_its_failure_is_not_hidden(gpu, tmp_p
         gpu.chapter(script, profile="smoke")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_the_benchmark_says_so():
     done = subprocess.run([sys.executable, ROOT / "benchmarks" / "gpu.py"], capture_output=True, text=True, cwd=ROOT)

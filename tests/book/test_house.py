@@ -150,6 +150,7 @@ def test_the_hardware_is_described_without_names_or_paths():
     assert os.uname().nodename not in said.split()
 
 
+@pytest.mark.slow
 def test_a_package_without_a_checkout_records_into_the_current_folder(tmp_path):
     """As after pip install from the repository's address, on Colab."""
     shutil.copytree(PACKAGE, tmp_path / "lib" / "aelib", ignore=shutil.ignore_patterns("__pycache__"))

@@ -283,6 +283,7 @@ def test_a_mirror_that_serves_other_files(tiny: Path, monkeypatch: pytest.Monkey
             mnist()
 
 
+@pytest.mark.slow
 def test_a_client_that_hangs_or_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aelib.data.fetch.download.PATIENCE", 2)
     with pytest.raises(TimeoutError, match="no new byte in"):
@@ -393,6 +394,7 @@ def hang_while_writing(cache: Path, ready: Event) -> None:
     get()
 
 
+@pytest.mark.processes
 def test_a_process_killed_while_it_writes(cache: Path) -> None:
     ready = PROCESSES.Event()
     process = PROCESSES.Process(target=hang_while_writing, args=(cache, ready))
@@ -407,6 +409,7 @@ def test_a_process_killed_while_it_writes(cache: Path) -> None:
     assert sorted(path.name for path in cache.iterdir()) == ["tiny.lock", "tiny.safetensors"]
 
 
+@pytest.mark.processes
 def test_processes_that_start_together_download_once(cache: Path, tmp_path: Path) -> None:
     processes = [PROCESSES.Process(target=fetch_slowly, args=(cache, tmp_path / "calls")) for _ in range(4)]
     for process in processes:

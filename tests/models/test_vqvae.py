@@ -258,6 +258,7 @@ def test_clear_errors():
         VQVAE(model.encoder, VectorQuantizer(8, 5), model.decoder)(images())
 
 
+@pytest.mark.slow
 def test_two_processes_keep_one_codebook(tmp_path):
     torch.multiprocessing.spawn(two_codebooks.work, (str(tmp_path),), nprocs=2)
     one, other = (load_file(tmp_path / f"{rank}.safetensors") for rank in range(2))

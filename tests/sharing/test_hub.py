@@ -184,6 +184,7 @@ assert again.claims == [claim()]
 """
 
 
+@pytest.mark.slow
 def test_a_model_is_pushed_to_a_hub_and_loaded_from_it(tmp_path):
     with hub.serving() as (address, files):
         settings = {

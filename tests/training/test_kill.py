@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 from aelib.training import EarlyStopping
 
+pytestmark = pytest.mark.processes
 KILLS = 30
 Result = tuple[dict[str, bytes], str]
 
@@ -53,7 +54,6 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, flo
     return result(folder / "out"), time.perf_counter() - began
 
 
-@pytest.mark.slow
 def test_a_run_killed_at_thirty_random_moments(uninterrupted: tuple[Result, float], tmp_path: Path) -> None:
     expected, seconds = uninterrupted
     state_file, out = tmp_path / "state", tmp_path / "out"
@@ -85,7 +85,6 @@ def test_a_run_killed_at_thirty_random_moments(uninterrupted: tuple[Result, floa
     record("killed_training", "random moments", kills=kills, lives=lives, runs=runs, identical=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", WRITTEN)
 def test_a_run_killed_while_it_saves(uninterrupted: tuple[Result, float], tmp_path: Path, moment: str) -> None:
     state_file, out = tmp_path / "state", tmp_path / "out"

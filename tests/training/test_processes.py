@@ -20,7 +20,7 @@ from torch import Tensor
 
 HERE = SUPPORT
 NOTEBOOKS = HERE.parent / "notebooks"
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.processes
 Run = list[dict[str, Tensor]]
 
 
