@@ -31,7 +31,7 @@ import jupytext
 import torch
 from filelock import Timeout
 
-from aelib.records.provenance import RESULTS
+from aelib.records import runs as records
 from aelib.records.record_file import read_head
 from aelib.records.runs import NotRecorded, Run, Runs
 
@@ -241,12 +241,13 @@ def main() -> int:
     parser.add_argument("--threads", type=int, help="of each process (PyTorch's own choice; 1 with several processes)")
     parser.add_argument("--processes", type=int, default=1, help="to share the work (1)")
     parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS, help="where the chapters are")
-    parser.add_argument("--folder", type=Path, default=RESULTS / "runs", help="where the records are")
+    parser.add_argument("--folder", type=Path, default=records.FOLDER, help="where the records are")
     arguments = parser.parse_args()
     os.environ["AELIB_PROFILE"] = "full"
     os.environ.pop("AELIB_RECORD", None)  # a declaration that loads another run must not train it
     if arguments.processes > 1 and not arguments.list:
         return several(arguments)
+    records.FOLDER = arguments.folder  # for declarations that load other runs
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     try:

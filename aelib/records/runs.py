@@ -28,6 +28,7 @@ from aelib.records.provenance import RESULTS, commit, hardware, today
 from aelib.records.record_file import contents, plain, prepared, read_head, read_weights, write
 
 FORMAT = "aelib run 1"
+FOLDER = RESULTS / "runs"  # where records are, unless a call says otherwise
 COLUMNS = ["step", "epoch", "split", "phase", "term", "value"]
 MAX_BYTES = 4_000_000
 Modules = Mapping[str, nn.Module]
@@ -184,7 +185,7 @@ class Run:
         return self.modules if self.weights else {}
 
     def _path(self, folder: Path | None) -> Path:
-        return (folder or RESULTS / "runs") / f"{self.name}.safetensors"
+        return (folder or FOLDER) / f"{self.name}.safetensors"
 
     def _train(self, state: Path | None) -> Trained:
         _ = self.recipe  # as it is before anything is trained
