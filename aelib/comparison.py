@@ -63,7 +63,7 @@ def alone(objective: Objective, net: str = "ae") -> Train:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Comparison:
     """What is the same for all entries.
 
     Args:
@@ -127,7 +127,7 @@ class Protocol:
 
 
 def seconds_to(attrs: Mapping[str, Any], error: float) -> float:
-    """Seconds of training until the curve of a :meth:`Protocol.run` is at *error* or below; NaN if it never is.
+    """Seconds of training until the curve of a :meth:`Comparison.run` is at *error* or below; NaN if it never is.
 
     Args:
         attrs: of the history: ``"curve"``, ``"seconds"`` and, if there was a pretraining, its seconds as ``"before"``.

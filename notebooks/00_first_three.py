@@ -372,12 +372,12 @@ def convolutional(latent=32):
         nn.Conv2d(1, 16, 3, stride=2, padding=1), nn.ReLU(),  # 28 -> 14
         nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),  # 14 -> 7
         nn.Flatten(), nn.Linear(32 * 7 * 7, latent),
-    )  # fmt: skip
+    )
     decoder = nn.Sequential(
         nn.Linear(latent, 32 * 7 * 7), nn.ReLU(), nn.Unflatten(1, (32, 7, 7)),
         nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1), nn.ReLU(),  # 7 -> 14
         nn.ConvTranspose2d(16, 1, 4, stride=2, padding=1), nn.Sigmoid(),  # 14 -> 28
-    )  # fmt: skip
+    )
     return Autoencoder(encoder, decoder)
 
 
@@ -471,7 +471,7 @@ filled = {
     "PCA": copies(linear, x_gray).clamp(0, 1),
     "Convolutional": copies(conv, x_gray),
     "Conv, inpainting": copies(inpainter, x_gray),
-}  # fmt: skip
+}
 filled = {name: torch.where(hole, x_hat, some) for name, x_hat in filled.items()}
 in_hole = {name: ((x_hat - some).square().sum() / hole.sum()).item() for name, x_hat in filled.items()}
 pd.Series(in_hole, name="squared error per erased pixel").round(4).to_frame()
@@ -702,7 +702,7 @@ for digits, what in ((range(10), "mean of ten held-out digits"), ([2], "2 held o
         table.append((f"anomalies, {what}", name, AUC, [float(np.mean([found[name][d] for d in digits]))], nine))
 for claim, model, (metric, unit, higher), values, protocol in table:
     claims.add(claim, model=model, dataset="MNIST test", metric=metric, unit=unit, higher_is_better=higher,
-               values=values, seeds=list(range(len(values))), protocol=protocol)  # fmt: skip
+               values=values, seeds=list(range(len(values))), protocol=protocol)
 claims.save()
 claims
 

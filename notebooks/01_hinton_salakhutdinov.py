@@ -378,7 +378,7 @@ pca_by_size = [per_image(reconstructions(pca(x_train, size), data.test), x_test)
 plots.lines(
     {"Autoencoder": (sizes, by_size), "PCA": (sizes, pca_by_size)}, "numbers in the code", "squared error per image",
     log_x=True, log_y=True,
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## Codes of two numbers
@@ -395,7 +395,7 @@ fit(
     {"ae": flat}, Phase(SquaredError(), adamw(4e-3), one_cycle()), data.train, batch_size=256,
     epochs=profile(smoke=1, quick=4, full=15),
     callbacks=[lambda end: frames.append(explorer.frame(flat, few, f"epoch {end.epoch}"))],
-)  # fmt: skip
+)
 pca_2 = pca(x_train, 2)
 two = data.test[: profile(smoke=200, quick=2000, full=2000)]
 
@@ -474,18 +474,18 @@ print("Gaussian, rate 0.1:", diverged)
 TABLE = "Hinton & Salakhutdinov 2006, reconstruction errors on MNIST test, 30-D"
 common = dict(dataset="MNIST test", metric="squared error", unit="per image", higher_is_better=False)
 claims.add("PCA, 30 components", model="PCA", **common, values=[pca_error], seeds=[0], paper=13.87, paper_source=TABLE,
-           tolerance=0.001, protocol="60,000 training images, exact eigenvectors.")  # fmt: skip
+           tolerance=0.001, protocol="60,000 training images, exact eigenvectors.")
 claims.add("logistic PCA, linear encoder", model="Logistic PCA", **common, values=[encoder_error], seeds=[0], paper=8.01,
-           paper_source=TABLE, protocol="784-30-784, linear code, cross-entropy, Adam with one cycle, 12 epochs.")  # fmt: skip
+           paper_source=TABLE, protocol="784-30-784, linear code, cross-entropy, Adam with one cycle, 12 epochs.")
 claims.add("logistic PCA, codes by search", model="Logistic PCA", **common, values=[search_error], seeds=[0], paper=8.01,
-           paper_source=TABLE, protocol="10,000 training images, L-BFGS, 60 iterations for the map and for the codes.")  # fmt: skip
+           paper_source=TABLE, protocol="10,000 training images, L-BFGS, 60 iterations for the map and for the codes.")
 for name, history in histories.items():
     claims.add(f"ablation: {epochs} epochs on 55,000 images", model=name, **common, values=[history.attrs["test error"]], seeds=[0],
                paper=3.00, paper_source=TABLE, seconds=sum(history.attrs["seconds"]),
-               protocol=f"784-1000-500-250-30, batch 256, one cycle, {epochs} epochs after any pretraining.")  # fmt: skip
+               protocol=f"784-1000-500-250-30, batch 256, one cycle, {epochs} epochs after any pretraining.")
 claims.add("autoencoder without pretraining", model="Modern", **common, values=errors, seeds=seeds, paper=3.00, paper_source=TABLE,
            target=profile(smoke=3.0, quick=None, full=3.0), seconds=sum(models[0][1].attrs["seconds"]),
-           protocol="784-1000-500-250-30, SiLU, He start, AdamW with one cycle, batch 256, squared error.")  # fmt: skip
+           protocol="784-1000-500-250-30, SiLU, He start, AdamW with one cycle, batch 256, squared error.")
 claims.save()
 claims
 

@@ -413,7 +413,7 @@ print(best_level, "; rates:", rate)
 plots.lines(
     {name: (list(errors), list(errors.values())) for name, errors in validated.items()},
     "fraction masked in pretraining", "validation error, %", log_y=True,
-)  # fmt: skip
+)
 
 # %% [markdown]
 # With this one seed 10 % is best on rot; on basic and bg-rand no level beats the plain autoencoder. All of these differences are within one or two standard errors, so the curves say little. The paper, with wider layers and longer pretraining, found 10 %, 25 % and 40 % for the three.
@@ -559,7 +559,7 @@ for (name, model), values in errors.items():
         target=TARGETS.get((name, model)) if profile.name == "full" else None,
         protocol=f"{'-'.join(map(str, WIDTHS))}, logistic units, masking {starts[model](name) or 0:.0%}, {EPOCHS[0]} epochs a layer if "
         f"pretrained, {EPOCHS[1]} of fine-tuning, Adam with one cycle; 10,000 / 2,000 / 50,000 images.",
-    )  # fmt: skip
+    )
 
 # %%
 for name in sets:

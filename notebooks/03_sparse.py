@@ -90,7 +90,7 @@ patches, patches_test = (whitened_patches(profile(smoke=1000, quick=n, full=n), 
 x_patches, p_test = patches.images(), patches_test.images()
 camera = photographs()["camera"]
 figure, axes = plt.subplot_mosaic([["a"] * 5 + ["b"] * 5, list("0123456789"), list("ABCDEFGHIJ")],
-                                  figsize=(7.5, 5), height_ratios=(5, 1, 1))  # fmt: skip
+                                  figsize=(7.5, 5), height_ratios=(5, 1, 1))
 axes["a"].imshow(camera, cmap="gray")
 axes["b"].imshow(whiten(camera), cmap="gray", vmin=-4, vmax=4)
 for name, patch in zip("0123456789ABCDEFGHIJ", p_test, strict=False):
@@ -230,7 +230,7 @@ torch.manual_seed(0)
 noise = p_test.mean() + p_test.std() * torch.randn_like(p_test)
 with torch.no_grad():
     wide_errors = {name: {"patches": unexplained(model(p_test).x_hat, p_test), "noise": unexplained(model(noise).x_hat, noise)}
-                   for name, model in wide_nets.items()}  # fmt: skip
+                   for name, model in wide_nets.items()}
 pd.DataFrame(wide_errors).T.round(3)
 
 # %% [markdown]
@@ -298,7 +298,7 @@ for name, s in (("L1", 0.05), ("L1", 0.1), ("L1", 0.2), ("Top-k", 16), ("Top-k",
         best = refit(z, model.dictionary(), wanted)
         rows[f"{name}, {s}"] = {"active units": l0(z), "unexplained": unexplained(model.decode(z), p_test),
                                 "refitted": unexplained(model.decode(best), p_test),
-                                "size of z / refitted": (z.sum() / best.sum()).item()}  # fmt: skip
+                                "size of z / refitted": (z.sum() / best.sum()).item()}
 shrinkage = pd.DataFrame(rows).T
 shrinkage.round(3)
 
@@ -427,7 +427,7 @@ print(f"chosen: k = {best_k}, read with {best_times[best_k] * best_k} active")
 
 # %% mystnb={"figure": {"caption": "Error of softmax regression on codes of 5,000 held-out training digits, against k. Letting twice as many units be active when read helps at every k; k = 10 is too sparse.", "name": "fig-03-k"}, "image": {"alt": "Two lines over k, both highest at k = 10 and lowest in the middle."}}
 plots.lines({f"{times}k active when read": (KS, row) for times, row in validated.items()}, "k in training",
-            "validation error, %", log_x=True)  # fmt: skip
+            "validation error, %", log_x=True)
 
 # %% [markdown]
 # Now each $k$ with its best multiple, on all labels, and on the test set once. Then {term}`fine-tuning`: the encoder, too, is trained on the labels, from where the sparse autoencoder left it.
@@ -459,7 +459,7 @@ def test_errors(k, seed):
 raw = 100 - accuracy(read_out(nn.Flatten(), 784, digits.train), digits.test).percent
 on_test = {k: [test_errors(k, seed) for seed in (seeds if k == best_k else [0])] for k in KS if k <= 40}
 table = {f"k = {k}": {kind: sum(e[kind] for e in runs) / len(runs) for kind in ("code", "fine-tuned")}
-         for k, runs in on_test.items()}  # fmt: skip
+         for k, runs in on_test.items()}
 pd.DataFrame({"raw pixels": {"code": raw}} | table).T.round(2)
 
 # %% [markdown]
@@ -590,24 +590,24 @@ for k, paper in {40: 1.54, 25: 1.35, 10: 2.10}.items():
         claims.add(f"linear read-out of the code, k = {k}", model="Top-k", **common, values=[e["code"] for e in on_test[k]], seeds=list(range(len(on_test[k]))),
                    paper=paper, paper_source=K_SPARSE, target=1.5 if k == best_k else None,
                    protocol=f"1000 linear units, tied weights, 10 epochs on 55,000 images without labels; read with {best_times[k] * k} active, "
-                   "trained on 60,000 labels; chosen on 5,000 held-out training images.")  # fmt: skip
+                   "trained on 60,000 labels; chosen on 5,000 held-out training images.")
 claims.add("fine-tuned", model="Top-k", **common, values=[e["fine-tuned"] for e in on_test[best_k]], seeds=seeds, paper=1.08, paper_source=K_SPARSE,
-           protocol=f"From the code with k = {best_k}: all weights trained on 60,000 labels, 5 epochs.")  # fmt: skip
+           protocol=f"From the code with k = {best_k}: all weights trained on 60,000 labels, 5 epochs.")
 claims.add("softmax regression on raw pixels", model="none", **common, values=[raw], seeds=[0], paper=7.20, paper_source=K_SPARSE,
-           protocol="60,000 labels, L-BFGS, 100 iterations.")  # fmt: skip
+           protocol="60,000 labels, L-BFGS, 100 iterations.")
 for when, paper in (("before fine-tuning", 87.7), ("after", 97.6)):
     claims.add(f"two sparse layers of 200, {when.replace('after', 'after fine-tuning')}", model="KL to ρ", dataset="MNIST test",
                metric="accuracy", unit="%", higher_is_better=True, values=stack_accuracy[when], seeds=seeds, paper=paper, paper_source=NG,
-               protocol="ρ = 0.1, λ = 0.003, β = 3, 8 epochs a layer in batches of 250 by Adam; softmax on top; fine-tuned for 6 epochs.")  # fmt: skip
+               protocol="ρ = 0.1, λ = 0.003, β = 3, 8 epochs a layer in batches of 250 by Adam; softmax on top; fine-tuned for 6 epochs.")
 
 # %%
 for name, (active_units, errors) in frontier.items():
     claims.add("patches: the frontier's third point", model=name, dataset="whitened photographs, 8 × 8", metric="variance unexplained",
                unit=f"fraction, at {active_units[2]:.1f} active units", higher_is_better=False, values=[errors[2]], seeds=[0],
-               protocol="256 units, 8 epochs on 50,000 patches (KL: L-BFGS on 10,000); for KL, units above 0.1 are counted.")  # fmt: skip
+               protocol="256 units, 8 epochs on 50,000 patches (KL: L-BFGS on 10,000); for KL, units above 0.1 are counted.")
 for name, dead in dead_counts.items():
     claims.add(f"dead units, {name}", model="Top-k", dataset="whitened photographs, 8 × 8", metric="units never active on 50,000 patches",
-               unit="of 512", higher_is_better=False, values=[dead], seeds=[0], protocol="k = 8, 6 epochs on 50,000 patches.")  # fmt: skip
+               unit="of 512", higher_is_better=False, values=[dead], seeds=[0], protocol="k = 8, 6 epochs on 50,000 patches.")
 
 # %%
 claims.save()
@@ -655,7 +655,7 @@ for decoder, escapes in (("free", True), ("unit columns", False)):
 model, x = edge_nets[25], p_test[: profile(smoke=200, quick=1000, full=1000)]
 with torch.no_grad():
     by_size = {size: torch.stack([KLSparse().penalty(model(part), part) for part in x.split(size)]).mean().item()
-               for size in (1, 10, 100, len(x))}  # fmt: skip
+               for size in (1, 10, 100, len(x))}
 values = list(by_size.values())
 assert values == sorted(values, reverse=True)  # by Jensen's inequality
 

@@ -210,7 +210,7 @@ assert profile.name != "full" or abs(bounds.mean().item() - history.attrs["ELBO"
 # %% mystnb={"figure": {"caption": "The loss (minus the bound) and its two terms against epochs, in nats per image. The divergence rises: the code is put to use. The reconstruction pays it back several times.", "name": "fig-04-training"}, "image": {"alt": "Three curves over 25 epochs: loss and reconstruction fall, the KL divergence rises to about 22 nats."}}
 terms = {"loss": history[history.term == "loss"]}
 terms |= {name: history[history.term == term].assign(term="loss")
-          for name, term in {"reconstruction": "reconstruction", "KL divergence": "kl"}.items()}  # fmt: skip
+          for name, term in {"reconstruction": "reconstruction", "KL divergence": "kl"}.items()}
 plots.learning_curves(terms, "nats per image", log=False)
 
 # %% [markdown]
@@ -226,7 +226,7 @@ z, counts, zero = q.sample(4096), [4**i for i in range(7)], torch.zeros_like(q.m
 sampled = gaussian_log_prob(z, *q) - gaussian_log_prob(z, zero, zero)  # (4096, 100)
 errors = [(sampled[:n].mean(0) - closed).square().mean().sqrt().item() for n in counts]
 plots.lines({"sampled": (counts, errors), "1/√L": (counts, [errors[0] / n**0.5 for n in counts])},
-            "samples L", "error, nats", log_x=True, log_y=True)  # fmt: skip
+            "samples L", "error, nats", log_x=True, log_y=True)
 
 # %% [markdown]
 # The closed form is the limit, and it saves noise: with one sample the divergence alone would be off by two nats.
@@ -351,7 +351,7 @@ tight = {("VAE", 1): fine_tuned("VAE", 1)} | {(name, k): fine_tuned(name, k) for
 
 # %%
 PUBLISHED = {("VAE", 1): (86.76, 19), ("VAE", 5): (86.47, 20), ("VAE", 50): (86.35, 20),
-             ("IWAE", 5): (85.54, 22), ("IWAE", 50): (84.78, 25)}  # fmt: skip
+             ("IWAE", 5): (85.54, 22), ("IWAE", 50): (84.78, 25)}
 measured = {key: (nll(model, test, k_nll, on=n_nll).nats, active_units(model, test)) for key, (model, _) in tight.items()}
 columns = pd.MultiIndex.from_product([("published", "ours"), ("NLL, nats", "active units")])
 rows = {f"{name}, k = {k}": (*PUBLISHED[name, k], *measured[name, k]) for name, k in tight}
@@ -552,7 +552,7 @@ for name, how in FOUND.items():
     out = ELBO()({"vae": model}, Batch(x_test, None))
     table[name] = {"implied β": implied_beta(*how), "R, nats": out["reconstruction"].item(), "KL, nats": out["kl"].item(),
                    "ELBO, nats": -out["loss"].item(), "active units of 20": active_units(model, test),
-                   "largest gap to its twin, nats": gaps[name]}  # fmt: skip
+                   "largest gap to its twin, nats": gaps[name]}
 pd.DataFrame(table).T.round(2)
 
 # %% [markdown]
@@ -581,7 +581,7 @@ pd.DataFrame(table).T.round(2)
 # %%
 x_gray = data.test.images()
 squared = {name: (AsFound(*how, squared=True), (implied_beta(*how) / 2) ** 0.5)
-           for name, how in FOUND.items() if how != ("sum", "mean")}  # fmt: skip
+           for name, how in FOUND.items() if how != ("sum", "mean")}
 squared["twin of mean, mean"] = ELBO(), 19.6**0.5
 squared["Gaussian, σ = 0.1"] = ELBO(), 0.1
 rows, rebuilt = {}, {}
@@ -591,7 +591,7 @@ for name, (objective, sigma) in squared.items():
     error = per_pixel(reconstructions(model, data.test), x_gray)
     rows[name] = {"σ claimed": sigma, "σ found (root of the error per pixel)": error**0.5,
                   "KL, nats": gaussian_kl(*model.posterior(x_gray)).item(),
-                  "active units of 20": active_units(model, data.test)}  # fmt: skip
+                  "active units of 20": active_units(model, data.test)}
 pd.DataFrame(rows).T.round(3)
 
 # %% mystnb={"figure": {"caption": "Reconstructions under squared-error losses. Sum and sum blurs; both means over pixels print one gray average, and the twin of mean, mean prints the same one; a claimed noise of 0.1 gives sharp digits.", "name": "fig-04-lab-squared"}, "image": {"alt": "Rows of digits: original, and reconstructions under five losses, from one gray average to sharp digits."}}
@@ -659,13 +659,13 @@ shallow, deep = partial(DenseVAE, (784, 200, 20), nn.ReLU), partial(DenseVAE, (7
 strong, free = partial(Strong, (784, 200, 20), nn.ReLU), ELBO(free=0.5)
 few_digits, n = part[: profile(smoke=200, quick=5000, full=5000)], profile(smoke=2, quick=10, full=10)
 by_strength = {"plain decoder": (shallow, ELBO()), "strong decoder": (strong, ELBO()),
-               "strong, warm-up": (strong, ELBO(WarmUp(n / 2))), "strong, free bits": (strong, free)}  # fmt: skip
+               "strong, warm-up": (strong, ELBO(WarmUp(n / 2))), "strong, free bits": (strong, free)}
 by_strength = {name: provoked(name, *how, few_digits, n) for name, how in by_strength.items()}
 
 # %%
 n = profile(smoke=2, quick=8, full=8)
 by_depth = {"deep": (deep, ELBO()), "deep, warm-up": (deep, ELBO(WarmUp(n / 2))), "deep, free bits": (deep, free),
-            "deep, He start": (lambda: he_init(deep()), ELBO())}  # fmt: skip
+            "deep, He start": (lambda: he_init(deep()), ELBO())}
 by_depth = {name: provoked(name, *how, part, n) for name, how in by_depth.items()}
 columns = ("ELBO, nats", "KL, nats", "active units of 20")
 rows = {name: {key: log.attrs[key] for key in columns} for name, log in (by_strength | by_depth).items()}
@@ -729,13 +729,13 @@ recipe = f"784-400-400-50, ReLU, batch 200, 25 epochs of Adam with one cycle to 
 by = f"NLL: bound of all test digits, plus its gap to {k_nll:,} importance samples on {n_nll:,} of them."
 how = dict(protocol=f"{recipe} {by}", seconds=sum(logs[0]["seconds"]))
 claims.add("evidence lower bound", model="VAE", **common, metric="ELBO", higher_is_better=True,
-           values=[attrs["ELBO"] for attrs in logs], target=-95.5, **how)  # fmt: skip
+           values=[attrs["ELBO"] for attrs in logs], target=-95.5, **how)
 claims.add("likelihood", model="VAE", **common, metric="NLL", higher_is_better=False,
-           values=[attrs["NLL"] for attrs in logs], target=profile(smoke=89.2, quick=None, full=89.2), **how)  # fmt: skip
+           values=[attrs["NLL"] for attrs in logs], target=profile(smoke=89.2, quick=None, full=89.2), **how)
 claims.add("likelihood of the first 500 digits", model="VAE", **common | {"seeds": [0]}, metric="NLL", higher_is_better=False,
-           values=[first.nats], target=profile(smoke=89.2, quick=None, full=89.2), **how | {"protocol": recipe})  # fmt: skip
+           values=[first.nats], target=profile(smoke=89.2, quick=None, full=89.2), **how | {"protocol": recipe})
 claims.add("time of training", model="VAE", dataset="MNIST", unit="s", seeds=seeds, metric="seconds", higher_is_better=False,
-           values=[sum(attrs["seconds"]) for attrs in logs], target=90.0, protocol=recipe)  # fmt: skip
+           values=[sum(attrs["seconds"]) for attrs in logs], target=90.0, protocol=recipe)
 
 # %%
 TABLE = "Burda et al. 2016, table 1, one stochastic layer"
@@ -743,21 +743,21 @@ AT_SCALE = {("VAE", 1): 86.5, ("IWAE", 50): 84.8}
 way = f"784-200-200-50, tanh; {start_epochs} epochs as a VAE with k = 1, then {more_epochs} on {len(more):,} digits in this way."
 for (name, k), (_, log) in tight.items():
     about = dict(model=f"{name}, k = {k}", dataset="MNIST test, binarized once", seeds=[0], paper_source=TABLE,
-                 seconds=sum(log.attrs["seconds"]), protocol=f"{way} The paper: 3,280 epochs in this way. {by}")  # fmt: skip
+                 seconds=sum(log.attrs["seconds"]), protocol=f"{way} The paper: 3,280 epochs in this way. {by}")
     claims.add("importance weighting, likelihood", **about, metric="NLL", unit="nats",
                higher_is_better=False, values=[measured[name, k][0]], paper=PUBLISHED[name, k][0],
-               target=profile(smoke=None, quick=None, full=None))  # fmt: skip
+               target=profile(smoke=None, quick=None, full=None))
     claims.add("importance weighting, active units", **about, metric="latents with Var(mean) > 0.01", unit="of 50",
-               higher_is_better=True, values=[measured[name, k][1]], paper=PUBLISHED[name, k][1])  # fmt: skip
+               higher_is_better=True, values=[measured[name, k][1]], paper=PUBLISHED[name, k][1])
 grown = measured["IWAE", K[-1]][1] - measured["VAE", 1][1]
 claims.add("active units grow with k", model="IWAE", dataset="MNIST test, binarized once", unit="of 50", higher_is_better=True,
            metric="active units, IWAE with the largest k minus VAE with k = 1", values=[grown], seeds=[0], paper=6,
-           paper_source=TABLE, target=4.0, protocol=way)  # fmt: skip
+           paper_source=TABLE, target=4.0, protocol=way)
 
 # %%
 claims.add("the four conventions are four values of β", model="VAE", dataset="MNIST, 20,000 digits", unit="nats", seeds=[0],
            metric="largest difference of R or KL to the twin, over epochs", higher_is_better=False,
-           values=[max(gaps.values())], target=1.0, protocol="784-200-20, 6 epochs, the KL lab.")  # fmt: skip
+           values=[max(gaps.values())], target=1.0, protocol="784-200-20, 6 epochs, the KL lab.")
 claims.save()
 claims
 

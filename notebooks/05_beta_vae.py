@@ -151,7 +151,7 @@ plots.lines(
     {name: tuple(history[history.term == term][["epoch", "value"]].T.to_numpy())
      for name, term in {"reconstruction": "reconstruction", "divergence": "kl"}.items()},
     "epoch", "nats per image", log_y=True,
-)  # fmt: skip
+)
 
 # %% [markdown]
 # At first the network prints one gray blot for all images; the mean image would cost 566 nats. Then position pays. An image whose sprite is drawn in the wrong place costs hundreds of nats, and a rough position costs two or three a
@@ -295,7 +295,7 @@ baseline.round(2)
 # %%
 table = pd.DataFrame([
     {"model": label, "seed": seed} | history.attrs["scores"] for (label, seed), (_, history) in runs.items()
-])  # fmt: skip
+])
 SCORES = [name for name in table.columns if name not in ("model", "seed")]
 means = table.groupby("model", sort=False)[SCORES].mean()
 means.round(2)
@@ -459,7 +459,7 @@ explorer.traversal(
     {key: model for key, (model, _) in small.items()}, test[:5],
     {key: divergences(model).tolist() for key, (model, _) in small.items()}, controls=("objective", "seed"),
     scores={key: history.attrs["scores"] for key, (_, history) in small.items()}, noun="sprite",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # Press the button beside the uppermost slider: it sweeps the latent that carries most nats. Then change the seed and sweep again: what the latent of this rank does is another matter for another random start. For β-TCVAE the MIG changes with the seed from 0.06 to 0.16.
@@ -521,10 +521,10 @@ dataset = dict(dataset="dSprites", higher_is_better=True)
 for name, value in baseline["β-VAE score"].items():
     claims.add("β-VAE score without training", model=name, **dataset, metric="β-VAE score, five factors", unit="%", values=[100 * value], seeds=[0],
                paper=PAPER[name], paper_source=HIGGINS + ", as recalled" * (name == "untrained"),
-               protocol="64 pairs an example, 1,000 examples to train the classifier, 500 to test; ten components.")  # fmt: skip
+               protocol="64 pairs an example, 1,000 examples to train the classifier, 500 to test; ten components.")
 PUBLISHED = {  # β-VAE score, FactorVAE score, MIG, DCI
     "β = 1": (61.58, 0.63, 0.10, 0.30), "β = 4": (99.23, 0.63, 0.21, 0.41), "β-TCVAE": (None, 0.62, 0.45, 0.29),
-}  # fmt: skip
+}
 TARGETS = {("β = 4", "β-VAE score"): 85, ("β-TCVAE", "MIG, samples"): 0.30}
 PROTOCOL = f"Ten latents, {len(train):,} images, {epochs} epochs, batch 64; the mean of the posterior is the code unless said otherwise."
 
@@ -536,7 +536,7 @@ for label, published in PUBLISHED.items():
             name, model=label, **dataset, metric=f"{name}, five factors", unit="%" if percent == 100 else "0 to 1",
             values=[percent * runs[label, seed][1].attrs["scores"][name] for seed in seeds], seeds=seeds, paper=paper,
             paper_source="" if paper is None else HIGGINS if percent == 100 else LIN, target=TARGETS.get((label, name)), protocol=PROTOCOL,
-        )  # fmt: skip
+        )
 claims.save()
 claims
 

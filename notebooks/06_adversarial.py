@@ -129,7 +129,7 @@ torch.manual_seed(1)
 for objective, expected in zip(
     (aae.DiscriminatorLoss(plane), aae.ReconstructionLoss(), aae.GeneratorLoss(plane)),
     (by_hand[1], by_hand[0], by_hand[2]), strict=True,
-):  # fmt: skip
+):
     torch.testing.assert_close(objective(nets, batch)["loss"], expected)
 
 # %% mystnb={"figure": {"caption": "The paper's autoencoder with a code of two numbers, drawn from the model: encoder in blue, decoder in orange, two hidden layers of 1,000 ReLU each. The discriminator is a third network of the same hidden layers, with a code at its input and one number at its output.", "name": "fig-06-architecture"}, "image": {"alt": "Bar chart of the layers' sizes: 784, 1000, 1000, 2, 1000, 1000, 784."}}
@@ -394,7 +394,7 @@ claims.add(
     higher_is_better=True, values=[h.attrs["parzen"] for _, h in generators.values()], seeds=seeds, paper=340,
     paper_source=f"{PAPER} 1, 10K samples", target=300, seconds=sum(history_8.attrs["seconds"]),
     protocol="8-number code, prior N(0, I), 10,000 samples, width chosen on 1,000 validation images.",
-)  # fmt: skip
+)
 
 # %% mystnb={"figure": {"caption": "First two rows: twenty samples of the 8-number AAE, decoded draws from its prior; most are digits, some blurred, some between two digits. Third row: the training image nearest to each of the first ten. The samples are not copies.", "name": "fig-06-samples"}, "image": {"alt": "Three rows of ten digits: generated ones, and their nearest training images, which are sharper."}}
 samples = samples_of(eight)
@@ -509,7 +509,7 @@ for labels, paper in ((100, 1.90), (1000, 1.60)):
         paper_source=f"{PAPER} 2, as recalled", target=5.0 if labels == 100 else None,
         protocol=f"{labels} labels, balanced, drawn anew for each seed; 55,000 unlabeled images, {EPOCHS[labels]} epochs.",
         seconds=sum(semi[labels, 0][1].attrs["seconds"]),
-    )  # fmt: skip
+    )
 
 # %% [markdown]
 # What would the labels alone have done? The same encoder, trained on the hundred labeled images and nothing else.
@@ -575,7 +575,7 @@ for which, heads, over, paper, target in (
         f"{heads} clusters, no labels, {which}", **error, values=[found[heads, s][1].attrs["surest_labels"] for s in over],
         seeds=over, paper=paper, paper_source=f"{PAPER} 3", target=target,
         protocol=f"Each head named after the validation image it is surest of; {CLUSTER_EPOCHS} epochs.",
-    )  # fmt: skip
+    )
 
 # %%
 pixel_clusters = KMeans(16, n_init=1, random_state=0).fit(some.flatten(1).numpy())
@@ -649,7 +649,7 @@ fit(nets, alone, train[:1000], epochs=12, batch_size=100, callbacks=[measure])  
 plots.lines(
     {name: (range(0, 130, 10), values) for name, values in norms.items()},
     "steps of the discriminator alone", "norm of the encoder's gradient", log_y=True,
-)  # fmt: skip
+)
 
 # %% [markdown]
 # Then let both encoders play on from there, against that discriminator. Adam divides the vanishing gradient by its own size, so it may help the zero-sum form out of its hole. Does it?

@@ -102,7 +102,7 @@ print(*(" ".join(words) for words in sorted(sentences[:200], key=len)[:: 200 // 
 pd.DataFrame(
     {"sentences": {n: f"{grammar.count(n):.3g}" for n in (5, 10, 15, 20, 30)},
      "nats": {n: round(math.log(grammar.count(n)), 1) for n in (5, 10, 15, 20, 30)}}
-).rename_axis("words")  # fmt: skip
+).rename_axis("words")
 
 # %% [markdown]
 # A sentence of 20 words carries 35 nats, 1.7 a word. A decoder that knows the grammar but not the sentence cannot get below that. An autoencoder should bring it to zero.
@@ -232,12 +232,12 @@ pd.DataFrame(toy, index=["words right", "sentences exact"]).T.groupby(level=0).a
 # %%
 LANGUAGE = f"toy language, {len(test):,} test sentences of 10-20 words"
 PROTOCOL = (f"LSTMs of {HIDDEN} units, {len(train):,} sentences, {epochs} epochs, batch {batch_size}, Adam with one cycle to {peak:g}, "
-            "gradients clipped at 5; greedy decoding.")  # fmt: skip
+            "gradients clipped at 5; greedy decoding.")
 for name in ("Reversed", "In order"):
     targets = (99.0, 95.0) if name == "Reversed" else (None, None)
     for metric, column, target in zip(("words right", "sentences exact"), (0, 1), targets, strict=True):
         claims.add(f"autoencoding: {metric}", model=name, dataset=LANGUAGE, metric="accuracy", unit="%", higher_is_better=True,
-                   values=[100 * toy[name, seed][column] for seed in seeds], seeds=seeds, target=target, protocol=PROTOCOL)  # fmt: skip
+                   values=[100 * toy[name, seed][column] for seed in seeds], seeds=seeds, target=target, protocol=PROTOCOL)
 
 # %% [markdown]
 # Are these numbers good? The code has twice as many numbers as an LSTM has units, far more than 35 nats need, so in principle nothing has to be lost. The remaining errors are failures of learning, not of capacity.
@@ -339,7 +339,7 @@ assert profile.name != "full" or gap["sentences of 28-30 words"] > 0.1 > gap["se
 plots.lines(
     {"told the words before": (places, told[:28]), "on its own": (places, alone[:28])},
     "place in the sentence", "fraction of right words",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # Told the right words, the decoder recovers: its worst place is the middle of the sentence, and at the end nearly every word is right. On its own it is carried off. The gap widens up to the middle and stays: at the end four words in ten are still wrong. On sentences of the length it has practiced it makes too few mistakes to be carried off by them.
@@ -454,7 +454,7 @@ def pretrained(seed, forget):
     model = untrained(seed)
     phase = Phase(TokenCrossEntropy(forget), clipped(adam(6e-3), 5.0), one_cycle())
     recorded(f"07-reviews-forget{forget:g}-seed{seed}", model, lambda: fit(
-        {"ae": model}, phase, pool[held:], epochs=profile(smoke=1, quick=1, full=2), batch_size=64, seed=seed))  # fmt: skip
+        {"ae": model}, phase, pool[held:], epochs=profile(smoke=1, quick=1, full=2), batch_size=64, seed=seed))
     return model
 
 
@@ -500,7 +500,7 @@ def classify(start, seed, n, rate, data, what):
 few, rates = min(labeled), (1e-3, 3e-3, 1e-2)
 tried = {(start, rate): classify(start, 0, few, rate, pool[:held], "validation") for start in (None, *forgets) for rate in rates}
 chosen = {"Random start": min((key for key in tried if key[0] is None), key=tried.get),
-          "Pretrained": min((key for key in tried if key[0] is not None), key=tried.get)}  # fmt: skip
+          "Pretrained": min((key for key in tried if key[0] is not None), key=tried.get)}
 print("chosen, forgotten words and rate:", chosen)
 forget = chosen["Pretrained"][0]
 readers |= {(forget, seed): pretrained(seed, forget) for seed in seeds if seed}
@@ -513,7 +513,7 @@ PAPER = "Dai & Le 2015, table 2, IMDb"
 for (start, n), values in errors.items():
     claims.add(f"sentiment, {n:,} labels", model=start, dataset="IMDb, " + ("official test" if films.official else "last fifth of each class of the training half"),
                metric="error", unit="%", higher_is_better=False, values=values, seeds=seeds, paper=7.24 if start == "Pretrained" else 13.50,
-               paper_source=PAPER + ", 25,000 labels, whole reviews", protocol=f"LSTM of 128 units, last 40 words of a review, 2,000 words; rate {chosen[start][1]:g} chosen on held-out training reviews.")  # fmt: skip
+               paper_source=PAPER + ", 25,000 labels, whole reviews", protocol=f"LSTM of 128 units, last 40 words of a review, 2,000 words; rate {chosen[start][1]:g} chosen on held-out training reviews.")
 for n in labeled:
     gains = [random - start for random, start in zip(errors["Random start", n], errors["Pretrained", n], strict=True)]
     claims.add(f"error saved by pretraining, {n:,} labels", model="Pretrained", dataset="IMDb", metric="difference of errors, seed by seed",
@@ -529,11 +529,11 @@ for n in labeled:
 REVERSAL = "Sutskever et al. 2014, section 3.3, English to French"
 saved = [needed["In order", seed] / needed["Reversed", seed] for seed in seeds]
 claims.add("steps until 90 % of the words are right, in order / reversed", model="Reversed", dataset="toy language, training batches", metric="ratio of steps",
-           unit="×", higher_is_better=True, values=saved, seeds=seeds, target=1.0, contrast=True, protocol=PROTOCOL)  # fmt: skip
+           unit="×", higher_is_better=True, values=saved, seeds=seeds, target=1.0, contrast=True, protocol=PROTOCOL)
 nats = {key: nats_per_word(model, test) for key, (model, _) in runs.items()}
 ratio = [math.exp(nats["In order", seed] - nats["Reversed", seed]) for seed in seeds]
 claims.add("perplexity, in order / reversed", model="Reversed", dataset=LANGUAGE, metric="ratio of perplexities", unit="×", higher_is_better=True, values=ratio,
-           seeds=seeds, paper=5.8 / 4.7, paper_source=REVERSAL + ", 5.8 / 4.7", protocol=PROTOCOL)  # fmt: skip
+           seeds=seeds, paper=5.8 / 4.7, paper_source=REVERSAL + ", 5.8 / 4.7", protocol=PROTOCOL)
 claims.save()
 claims
 

@@ -177,7 +177,7 @@ print("held-out error, %:", {key: round(error, 2) for key, error in found.items(
 PRETRAINING = {
     "Contractive": Contractive(strength), "Denoising": Denoising(Contractive(0.0), GaussianNoise(0.3)),
     "Autoencoder": Contractive(0.0), "Random start": None,
-}  # fmt: skip
+}
 
 
 @torch.inference_mode()
@@ -389,14 +389,14 @@ def measured(model):
         "error": per_pixel(x_hat, x_test), "error, 9 bits": per_pixel(nine, x_test), "PSNR": psnr(x_hat, x_test),
         "SSIM": ssim(x_hat[: len(part)], x_test[: len(part)]), "NMI": groups.nmi, "ARI": groups.ari,
         "probe": logistic_regression(z, some.y, z_test, data.test.y).percent,
-    }  # fmt: skip
+    }
 
 
 # %%
 OBJECTIVES = {
     "Autoencoder": SquaredError(), "Contractive": RelativeContractive(deep_strength),
     "VAE": ELBO(), "VQ-VAE": Quantized(codebook=0.0), "FSQ": SquaredError(),
-}  # fmt: skip
+}
 watched = data.train[: profile(smoke=50, quick=2000, full=2000)]
 
 
@@ -703,7 +703,7 @@ with torch.no_grad():
     independent = grids.x.flatten(1)[torch.randint(len(grids), (12, 49)), places].view(12, 7, 7)
     drawn = {"prior": vqvae.decode_indices(prior.sample(12)), "independent": vqvae.decode_indices(independent),
              "uniform": vqvae.decode_indices(torch.randint(K, (12, 7, 7))),
-             "VAE": models["VAE"].decode(torch.randn(12, PLACES))}  # fmt: skip
+             "VAE": models["VAE"].decode(torch.randn(12, PLACES))}
 plots.image_rows(drawn)
 
 # %% [markdown]
@@ -749,12 +749,12 @@ protocol += f"strength {strength:g} and rate {rate:g} by validation."
 one_layer = dict(dataset="MNIST test", seeds=few_seeds, protocol=protocol, paper_source="Rifai et al. 2011, table 1")
 for name, paper in {"Contractive": 1.14, "Denoising": 1.18, "Autoencoder": 1.78, "Random start": None}.items():
     claims.add("one layer, fine-tuned", model=name, **one_layer, metric="test error", unit="%", higher_is_better=False,
-               values=values(name, KEYS[0]), paper=paper, target=1.4 if name == "Contractive" else None)  # fmt: skip
+               values=values(name, KEYS[0]), paper=paper, target=1.4 if name == "Contractive" else None)
 claims.add("mean ‖J‖, plain over contractive", model="Contractive", **one_layer, metric="ratio", unit="times",
-           higher_is_better=True, values=ratios, paper=24, target=10)  # fmt: skip
+           higher_is_better=True, values=ratios, paper=24, target=10)
 for name, paper in {"Contractive": 86, "Autoencoder": 50}.items():
     claims.add("saturated units", model=name, **one_layer, metric="units below 0.05 or above 0.95", unit="%",
-               higher_is_better=True, values=values(name, KEYS[2]), paper=paper, tolerance=0.15)  # fmt: skip
+               higher_is_better=True, values=values(name, KEYS[2]), paper=paper, tolerance=0.15)
 
 # %%
 protocol = f"49 places, shared convolutions, {epochs} epochs on {len(digits):,} digits, batch 128, Adam with one cycle to 2e-3, He start."
@@ -763,11 +763,11 @@ MEASURES = {
     "error": ("squared error", "per pixel"), "PSNR": ("PSNR", "dB"), "SSIM": ("SSIM, first 2,000 images", "1 is identity"),
     "probe": ("logistic regression on 10,000 codes", "%"),
     "NMI": ("NMI of 10 k-means clusters", "0 to 1"), "ARI": ("ARI of 10 k-means clusters", "0 to 1"),
-}  # fmt: skip
+}
 for name in MODELS:
     for key, (metric, unit) in MEASURES.items():
         claims.add(f"equal budgets: {key}", model=name, **equal, metric=metric, unit=unit,
-                   higher_is_better=key != "error", values=over_seeds(name, key))  # fmt: skip
+                   higher_is_better=key != "error", values=over_seeds(name, key))
 for name in ("VQ-VAE", "FSQ"):  # positive where this one reconstructs better
     gains = [a - b for a, b in zip(budget["Autoencoder, rounded"], budget[name], strict=True)]
     claims.add("441 bits: error of the rounded autoencoder minus this one's", model=name, **equal, unit="per pixel",
@@ -778,10 +778,10 @@ for (name, size), found in swept.items():
     paper = {("Straight-through", 512): 96, ("FSQ", 512): 100}.get((name, size))
     claims.add(f"codebook in use, K = {size}", model=name, dataset="MNIST test", metric="codes that occur", unit="%",
                higher_is_better=True, values=[found["percent"]], seeds=[0], paper=paper, protocol=protocol,
-               paper_source="Mentzer et al. 2024, on ImageNet at 64 × 64 pixels" if paper else "")  # fmt: skip
+               paper_source="Mentzer et al. 2024, on ImageNet at 64 × 64 pixels" if paper else "")
 claims.add("a prior over the symbols", model="VQ-VAE", dataset="MNIST test", metric="bits per symbol", unit="bits",
            higher_is_better=False, values=[bits for _, bits in priors.values()], seeds=few_seeds, target=3.4,
-           protocol=f"PixelCNN, 32 channels, 4 blocks, on the grids of {len(digits):,} training digits, VQ-VAE of seed 0; K = 512.")  # fmt: skip
+           protocol=f"PixelCNN, 32 channels, 4 blocks, on the grids of {len(digits):,} training digits, VQ-VAE of seed 0; K = 512.")
 claims.save()
 claims
 

@@ -107,7 +107,7 @@ decoder = nn.Sequential(
     nn.Linear(64, 128 * 7 * 7), nn.ReLU(), nn.Unflatten(1, (128, 7, 7)), *conv(128, 64),
     nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
     nn.ConvTranspose2d(32, 1, 4, stride=2, padding=1),
-)  # fmt: skip
+)
 
 torch.manual_seed(0)
 model = Convolutional()
@@ -182,7 +182,7 @@ for name in NETWORKS:
         "published protocol", model=name, dataset="MNIST test", metric="squared error", unit="per pixel",
         higher_is_better=False, values=first[name], seeds=seeds, paper=PUBLISHED[name][1], paper_source=SOURCE, tolerance=0.15,
         protocol="64-number code, 5 epochs, batch 128, Adam 1e-3, PyTorch's default start, 60,000 training images.",
-        )  # fmt: skip
+        )
 
 # %% [markdown]
 # The ranking is reproduced: Conv, then SR, then Stacked. So are the errors of Conv and Stacked, within 15 %. SR's is not; ours is lower. Layers, resizing, batches
@@ -241,7 +241,7 @@ he = spread_by_layer(he_init(NETWORKS["Stacked"]()), x_test)
 plots.lines(
     {"Stacked, default start": (range(1, 9), default), "He start": (range(1, 9), he)},
     "layer", "spread over images (standard deviation)", log_y=True,
-)  # fmt: skip
+)
 
 # %% [markdown]
 # Now train the same network by the same protocol from He's start. Only one line differs.
@@ -260,7 +260,7 @@ claims.add(
     "published protocol from He's start", model="Stacked", dataset="MNIST test", metric="squared error",
     unit="per pixel", higher_is_better=False, values=he_errors, seeds=seeds, paper=PUBLISHED["Stacked"][1], paper_source=SOURCE,
     protocol="As published, but weights from N(0, 2/n) and zero biases.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # The published explanation of Stacked's last place is that dense layers have "no spatial awareness". That is true of them, but it is not what
@@ -333,7 +333,7 @@ for name in NETWORKS:
         "our schedule, the same five epochs", model=name, dataset="MNIST test", metric="squared error",
         unit="per pixel", higher_is_better=False, values=second[name], seeds=seeds, paper=PUBLISHED[name][1], paper_source=SOURCE,
         target=TARGETS[name], protocol="5 epochs, batch 64, He start, Adam with one cycle; loss and peak rate chosen on 5,000 held-out training images.",
-    )  # fmt: skip
+    )
 pd.DataFrame({"published protocol": {n: first[n][0] for n in NETWORKS}, "ours": {n: second[n][0] for n in NETWORKS}})
 
 # %% [markdown]
@@ -377,7 +377,7 @@ for a, b in pairs:
         "paired difference of the classifier's accuracy", model=f"{a} − {b}", dataset="MNIST test", higher_is_better=True,
         metric="difference of accuracies, seed by seed", unit="points", values=difference(a, b), seeds=seeds,
         protocol="SVC(C=10, gamma='scale') on the 64-number codes of all 60,000 training images.",
-    )  # fmt: skip
+    )
 pd.DataFrame({f"{a} − {b}": {"points, seed 0": difference(a, b)[0]} for a, b in pairs}).T.round(2)
 
 # %% [markdown]
@@ -392,7 +392,7 @@ for name, paper in {"Conv, published": 98.78, "Conv, ours": 98.78, "SR, ours": N
         higher_is_better=True, values=[probes[name, s].percent for s in seeds], seeds=seeds, paper=paper,
         paper_source=CLASSIFIER if paper else "",
         protocol="SVC(C=10, gamma='scale') on the codes of all 60,000 training images.",
-    )  # fmt: skip
+    )
 
 # %% [markdown]
 # Our schedule lowers Conv's reconstruction error by more than a third, and the classifier does not notice. A low squared error is a poor guide to a useful code:
@@ -420,7 +420,7 @@ claims.add(
     "classifier on codes, kernel chosen", model="Conv, ours", dataset="MNIST test", metric="accuracy of an RBF-SVM on 64-number codes",
     unit="%", higher_is_better=True, values=[a.percent for a in tuned], seeds=seeds, paper=98.78, paper_source=CLASSIFIER, target=98.9,
     protocol="SVC(C=10) on the codes of all 60,000 training images; gamma chosen by training on 10,000 of them and validating on 10,000 others.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## Pictures of the codes
@@ -453,7 +453,7 @@ def seconds_per_epoch(name):
 
 cost = {name: seconds_per_epoch(name) for name in NETWORKS}
 points = {f"{name}, {recipe}": (cost[name], errors[name][0])
-          for name in NETWORKS for recipe, errors in (("published", first), ("ours", second))}  # fmt: skip
+          for name in NETWORKS for recipe, errors in (("published", first), ("ours", second))}
 
 # %% mystnb={"figure": {"caption": "Test error after five epochs against the time of one epoch. Circles: the published protocol. Squares: our schedule and start. Conv is the best and the dearest; our Stacked has a lower error than the published SR at a fraction of its time.", "name": "fig-09-cost"}, "image": {"alt": "Scatter plot with one circle and one square for each network; the squares are lower than the circles, the Stacked points far to the left."}}
 plots.trade_off(points, "seconds an epoch", "test error per pixel")
@@ -516,7 +516,7 @@ for size in sizes:
 plots.lines(
     {"Stacked, He start": (sizes, swept), "PCA": (sizes, linear_errors)}, "numbers in the code", "test error per pixel",
     log_x=True, log_y=True,
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## What breaks it

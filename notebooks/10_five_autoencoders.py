@@ -210,7 +210,7 @@ losses = {name: [published_loss(name, runs[name, s][0]) for s in STARTS[name]] f
 LOG = {  # the published test loss after some epochs
     "FC": {1: 0.0188, 50: 0.0079}, "CNN": {1: 0.0085, 12: 0.0038, 50: 0.0032}, "Sparse": {1: 0.0192, 50: 0.0078},
     "RNN": {1: 0.0021, 12: 0.0004, 50: 0.0001}, "VAE": {1: 0.0774, 50: 0.0725},
-}  # fmt: skip
+}
 first = {name: sum(values) / len(values) for name, values in losses.items()}
 then = {name: LOG[name][EPOCHS[name]] for name in NETWORKS}
 last = {name: LOG[name][50] for name in NETWORKS}
@@ -221,9 +221,9 @@ SOURCE = "Vakacharla, FashionMNIST-5AEs.ipynb, training log"
 for name in NETWORKS:
     how = f"{EPOCHS[name]} epochs, batch 64, Adam 1e-3, PyTorch's default start, 60,000 training pictures."
     what = dict(model=name, dataset=dataset, metric="published loss", unit="as published", higher_is_better=False,
-                values=losses[name], seeds=STARTS[name], protocol=how)  # fmt: skip
+                values=losses[name], seeds=STARTS[name], protocol=how)
     claims.add(f"published recipe, {EPOCHS[name]} epochs", **what, paper=then[name], tolerance=0.15,
-               paper_source=f"{SOURCE}, epoch {EPOCHS[name]}")  # fmt: skip
+               paper_source=f"{SOURCE}, epoch {EPOCHS[name]}")
     if EPOCHS[name] < 50:
         claims.add(f"published loss after 50 epochs, {EPOCHS[name]} epochs here", **what, paper=last[name], paper_source=SOURCE)
 
@@ -428,7 +428,7 @@ errors = {name: [test_error(fair[name, s]) for s in FAIR_SEEDS[name]] for name i
 def row(name):
     x_hat = reconstructions(fair[name, 0], data.test)
     return {"error per pixel": sum(errors[name]) / len(errors[name]), "PSNR, dB": psnr(x_hat, x_test),
-            "published loss": last[name], "epochs": FAIR_EPOCHS[name], "training, s": round(seconds[name])}  # fmt: skip
+            "published loss": last[name], "epochs": FAIR_EPOCHS[name], "training, s": round(seconds[name])}
 
 
 table = {name: row(name) for name in FAIR}
@@ -473,11 +473,11 @@ for name in FAIR:
     how = f"64-number code, {FAIR_EPOCHS[name]} epochs, batch 64, He start, Adam with one cycle, peak rate chosen on held-out training pictures."
     claims.add("fair table", model=name, **UNIT, values=errors[name], seeds=FAIR_SEEDS[name], target=TARGETS.get(name), protocol=how)
 claims.add("fair table", model="PCA-64", **UNIT, values=[per_pixel(x_pca, x_test)], seeds=[0],
-           protocol="64 components, outputs clipped to [0, 1].")  # fmt: skip
+           protocol="64 components, outputs clipped to [0, 1].")
 claims.add("divergence of the code, fair table", model="VAE", **(UNIT | dict(metric="KL", unit="nats per picture")),
-           values=nats, seeds=FAIR_SEEDS["VAE"], protocol="64 latents, Gaussian pixels of standard deviation 0.1.")  # fmt: skip
+           values=nats, seeds=FAIR_SEEDS["VAE"], protocol="64 latents, Gaussian pixels of standard deviation 0.1.")
 claims.add("active numbers of 64, fair table", model="Sparse", **(UNIT | dict(metric="active numbers", unit="per picture")),
-           values=active, seeds=FAIR_SEEDS["Sparse"], protocol=f"α = {ALPHA}, on the sum of the code's numbers.")  # fmt: skip
+           values=active, seeds=FAIR_SEEDS["Sparse"], protocol=f"α = {ALPHA}, on the sum of the code's numbers.")
 
 # %% [markdown]
 # ## What breaks it
@@ -508,7 +508,7 @@ pd.DataFrame(table).loc[list(untrained)].round(5)
 assert profile.name != "full" or untrained["RNN"] < first["FC"] < untrained["FC"]
 for name, error in untrained.items():
     claims.add("encoder at its random start", model=name, **UNIT, values=[error], seeds=[0],
-               protocol="Published encoder, untrained; linear decoder by least squares on 12,000 training pictures.")  # fmt: skip
+               protocol="Published encoder, untrained; linear decoder by least squares on 12,000 training pictures.")
 
 # %% [markdown]
 # The RNN's encoder, untrained, with a linear decoder, makes a tenth of the error that FC makes after fifty epochs. The CNN's makes about the same error as FC. By the published column these two, which have learned nothing, would be good autoencoders. A reconstruction error is worth something only beside the size of its code.

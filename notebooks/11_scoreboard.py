@@ -43,7 +43,7 @@ from IPython.display import HTML
 from torch import nn
 
 from aelib import explorer, metrics, plots
-from aelib.comparison import Entry, Protocol, alone, seconds_to
+from aelib.comparison import Comparison, Entry, alone, seconds_to
 from aelib.data import ImageSet, mnist
 from aelib.nets import count_parameters, he_init, mlp
 from aelib.records.claims import Claims
@@ -145,7 +145,7 @@ def adversarially(model, rate, code=CODE, **options):
     calm = partial(torch.optim.Adam, lr=rate / 2, betas=(0.5, 0.999), fused=True)
     phases = [Phase(aae.ReconstructionLoss(), adam(rate), cooling, ("encoder", "decoder"), "reconstruction"),
               Phase(aae.DiscriminatorLoss(matches), calm, cooling, ("discriminator",), "discriminator"),
-              Phase(aae.GeneratorLoss(matches), calm, cooling, ("encoder",), "generator")]  # fmt: skip
+              Phase(aae.GeneratorLoss(matches), calm, cooling, ("encoder",), "generator")]
     return fit(model.nets(discriminator=aae.Discriminator(code, WIDTHS[1:3])), phases, **options)
 
 
@@ -201,7 +201,7 @@ def vq(quantizer):
 # %%
 plain, symbols = alone(SquaredError()), dict(kind="symbols", seeds=1)
 C = {n: name for n, name in enumerate(("00_first_three", "01_hinton_salakhutdinov", "02_denoising", "03_sparse", "04_variational",
-     "05_beta_vae", "06_adversarial", "07_sequence", "08_three_codes", "09_three_networks", "10_five_autoencoders"))}  # fmt: skip
+     "05_beta_vae", "06_adversarial", "07_sequence", "08_three_codes", "09_three_networks", "10_five_autoencoders"))}
 REGISTRY = {
     "PCA": Entry(C[1], clipped_pca, seeds=1),
     "Autoencoder": Entry(C[0], on_codes, plain),
@@ -244,7 +244,7 @@ torch.manual_seed(0)
 eyes = nn.Sequential(
     nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 4, stride=2, padding=1), nn.ReLU(),
     nn.Flatten(), nn.Linear(32 * 49, CODE), nn.ReLU(),
-)  # fmt: skip
+)
 judge, lesson = Classifier(eyes, CODE), Phase(LabelCrossEntropy(), adam(3e-3), one_cycle())
 recorded("11-judge", judge, partial(fit, {"classifier": judge}, lesson, train, epochs=profile(smoke=2, quick=1, full=4)))
 judge.half().float()  # as precise as its record
@@ -346,7 +346,7 @@ pd.DataFrame(known).T.round(3)
 
 # %%
 rates = profile(smoke=(2e-3,), quick=(2e-3,), full=(7e-4, 2e-3, 6e-3))
-protocol = Protocol(train, held, epochs, rates, trial=profile(smoke=150, quick=5_000, full=15_000))
+protocol = Comparison(train, held, epochs, rates, trial=profile(smoke=150, quick=5_000, full=15_000))
 FILES = {name: name.replace("β", "beta").replace(", ", "-") for name in REGISTRY}
 
 
@@ -519,7 +519,7 @@ for name in sorted(losses, key=lambda name: fmean(RESULTS[name][0][0]["seconds"]
     seconds = fmean(seconds_to(numbers, line) for numbers, _ in RESULTS[name])
     cost[name] = {"parameters": f"{mean(name, 'parameters'):,.0f}",
                   "seconds an epoch": f"{fmean(RESULTS[name][0][0]['seconds']):.1f}",
-                  "seconds to PCA's error": "–" if math.isnan(seconds) else f"{seconds:.0f}"}  # fmt: skip
+                  "seconds to PCA's error": "–" if math.isnan(seconds) else f"{seconds:.0f}"}
 print("recorded on", RESULTS["Autoencoder"][0][0].get("hardware", "this machine, just now"))
 pd.DataFrame(cost).T
 
@@ -604,7 +604,7 @@ for key, (metric, unit, higher) in CLAIMED.items():
     for name in REGISTRY:
         how = f"64-number code, {epochs} epochs, batch 128, peak rate {chosen.get(name, 0):g} by validation."
         claims.add(f"one protocol: {key}", model=name, dataset="MNIST test", metric=metric, unit=unit, higher_is_better=higher,
-                   values=values(name, key), seeds=[*SEEDS[name]], protocol=how)  # fmt: skip
+                   values=values(name, key), seeds=[*SEEDS[name]], protocol=how)
 claims.save()
 print(len(claims.measured), "numbers")
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from aelib.comparison import Entry, Protocol, alone, seconds_to
+from aelib.comparison import Comparison, Entry, alone, seconds_to
 from aelib.data import ImageSet
 from aelib.metrics import per_pixel, reconstructions
 from aelib.models.autoencoder import Autoencoder, SquaredError
@@ -21,9 +21,9 @@ def small_entry(**changes) -> Entry:
     return Entry("00_first_three", **given | changes)
 
 
-def protocol(images: ImageSet, **changes) -> Protocol:
+def protocol(images: ImageSet, **changes) -> Comparison:
     given = dict(data=images[:100], held=images[100:], epochs=3, rates=(1e-3, 1e-2), trial=50)
-    return Protocol(**given | changes)
+    return Comparison(**given | changes)
 
 
 def test_a_seed_decides_the_start_and_he_can_be_declined():

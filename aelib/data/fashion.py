@@ -22,8 +22,17 @@ from aelib.data.imageset import ImageSet, Splits
 from aelib.extras import extra
 
 CLOTHES = (
-    "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
+    "T-shirt",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 TRAIN_PER_CLASS = 6000
 
 # The four official files, compressed as they are served: their bytes are the arrays that the cache keeps, so that the

@@ -57,9 +57,13 @@ class _Block(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.ReLU(), nn.Conv2d(width, width // 2, 1), nn.ReLU(),
-            MaskedConv2d(width // 2, width // 2, 3, center=True), nn.ReLU(), nn.Conv2d(width // 2, width, 1),
-        )  # fmt: skip
+            nn.ReLU(),
+            nn.Conv2d(width, width // 2, 1),
+            nn.ReLU(),
+            MaskedConv2d(width // 2, width // 2, 3, center=True),
+            nn.ReLU(),
+            nn.Conv2d(width // 2, width, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)

@@ -37,8 +37,11 @@ def latent_scatter(
         if project not in projections:
             raise ValueError(f"project is 'pca' or 't-sne'; it is {project!r}.")
         z = np.asarray(projections[project]())
-    names = {None: ("code 1", "code 2"), "pca": ("principal component 1", "principal component 2"),
-             "t-sne": ("t-SNE 1", "t-SNE 2")}[project]  # fmt: skip
+    names = {
+        None: ("code 1", "code 2"),
+        "pca": ("principal component 1", "principal component 2"),
+        "t-sne": ("t-SNE 1", "t-SNE 2"),
+    }[project]
     figure = axis.get_figure() if axis is not None else None
     if axis is None or not isinstance(figure, Figure):
         figure, axis = plt.subplots(figsize=(5.2, 4.6))

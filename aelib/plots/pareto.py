@@ -13,10 +13,19 @@ from aelib.plots.style import color_of, finish
 Point = tuple[float, float]
 # Where a label may stand, in points from its own, best first; and which of its sides is fixed there.
 PLACES: tuple[tuple[float, float, str, str], ...] = (
-    (7, 0, "left", "center"), (-7, 0, "right", "center"), (0, 8, "center", "bottom"), (0, -8, "center", "top"),
-    (7, 8, "left", "bottom"), (7, -8, "left", "top"), (-7, 8, "right", "bottom"), (-7, -8, "right", "top"),
-    (14, 18, "left", "bottom"), (14, -18, "left", "top"), (-14, 18, "right", "bottom"), (-14, -18, "right", "top"),
-)  # fmt: skip
+    (7, 0, "left", "center"),
+    (-7, 0, "right", "center"),
+    (0, 8, "center", "bottom"),
+    (0, -8, "center", "top"),
+    (7, 8, "left", "bottom"),
+    (7, -8, "left", "top"),
+    (-7, 8, "right", "bottom"),
+    (-7, -8, "right", "top"),
+    (14, 18, "left", "bottom"),
+    (14, -18, "left", "top"),
+    (-14, 18, "right", "bottom"),
+    (-14, -18, "right", "top"),
+)
 
 
 def front(points: Mapping[str, Point]) -> list[str]:
@@ -78,9 +87,15 @@ def _name(axis: Axes, points: Mapping[str, Point], bold: Sequence[str]) -> None:
         choices: list[tuple[float, int, Annotation, Bbox]] = []
         for dx, dy, ha, va in PLACES:
             text = axis.annotate(
-                label, point, xytext=(dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=8,
+                label,
+                point,
+                xytext=(dx, dy),
+                textcoords="offset points",
+                ha=ha,
+                va=va,
+                fontsize=8,
                 fontweight="bold" if label in bold else "normal",
-            )  # fmt: skip
+            )
             box = text.get_window_extent().padded(3)  # labels that touch read as one
             text.remove()
             hidden = sum(_area(Bbox.intersection(box, other)) for other in taken)

@@ -8,8 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GRAY = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800", "#7F7F7F",
-)  # fmt: skip
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#B8A800",
+    "#7F7F7F",
+)
 COLORS = {
     "PCA": GRAY,
     "Logistic PCA": YELLOW,
@@ -47,9 +54,18 @@ COLORS = {
 DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#000000", "#7B3FA0", "#999999")
 
 plt.rcParams.update(
-    {"figure.dpi": 110, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
-     "axes.axisbelow": True, "legend.frameon": False, "font.size": 10, "figure.constrained_layout.use": True}
-)  # fmt: skip
+    {
+        "figure.dpi": 110,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.25,
+        "axes.axisbelow": True,
+        "legend.frameon": False,
+        "font.size": 10,
+        "figure.constrained_layout.use": True,
+    }
+)
 
 
 def color_of(label: str, position: int = 0) -> str:

@@ -42,9 +42,7 @@ class Fit:
     def description(self) -> dict[str, Any]:
         """The recipe; the modules' weights must be what they are before the step."""
         told = {name: getattr(self, name) for name in ("epochs", "batch_size", "seed", "validation")}
-        found = recipe_of(
-            self.modules, self.phases, self.data, precision=self.precision, compile=self.compile, **told
-        )  # fmt: skip
+        found = recipe_of(self.modules, self.phases, self.data, precision=self.precision, compile=self.compile, **told)
         return {"class": "Fit", **found, "callbacks": described(list(self.callbacks))}
 
     def run(self, state_file: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -54,10 +52,18 @@ class Fit:
             state_file: where to save the state after each epoch, and to resume from if it exists.
         """
         history = fit(
-            self.modules, self.phases, self.data, epochs=self.epochs, batch_size=self.batch_size, seed=self.seed,
-            validation=self.validation, callbacks=self.callbacks, state_file=state_file, precision=self.precision,
+            self.modules,
+            self.phases,
+            self.data,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            validation=self.validation,
+            callbacks=self.callbacks,
+            state_file=state_file,
+            precision=self.precision,
             compile=self.compile,
-        )  # fmt: skip
+        )
         rows = [row for callback in self.callbacks if isinstance(callback, Measured) for row in callback.rows]
         if not rows:
             return history

@@ -102,9 +102,17 @@ def fit(
     recipe: dict[str, Any] = {}
     if state_file is not None:
         recipe = recipe_of(
-            modules, phases, data, epochs=epochs, batch_size=batch_size, seed=seed, validation=validation,
-            precision=precision, compile=compile, start=False,
-        )  # fmt: skip
+            modules,
+            phases,
+            data,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            validation=validation,
+            precision=precision,
+            compile=compile,
+            start=False,
+        )
     split = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     held, kept = split[:validation].to(device), split[validation:].to(device)
     data, steps = data.to(device), -(-len(kept) // batch_size)

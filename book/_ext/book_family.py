@@ -26,27 +26,63 @@ class Chapter:
 
 CHAPTERS = (
     Chapter(0, "Your first three autoencoders", "", "Three small ones, built from nothing and put to use."),
-    Chapter(1, "Reducing the dimension of data", "Hinton & Salakhutdinov 2006",
-            "A narrow code in a deep network keeps more of an image than principal components do."),
-    Chapter(2, "Denoising autoencoders", "Vincent et al. 2008",
-            "Damage the input, ask for the original: the network has to learn what images look like."),
-    Chapter(3, "Sparse autoencoders", "Ng 2011",
-            "A wide code of which few units are active at a time: each unit stands for something."),
-    Chapter(4, "Variational autoencoders", "Kingma & Welling 2014",
-            "The code becomes a distribution, the loss a bound on the likelihood: new images can be drawn."),
-    Chapter(5, "β-VAE", "Higgins et al. 2017",
-            "More weight on the prior: single latents start to match single factors of variation."),
-    Chapter(6, "Adversarial autoencoders", "Makhzani et al. 2016",
-            "A discriminator, not a formula, shapes the distribution of codes."),
-    Chapter(7, "Sequence autoencoders", "Sutskever et al. 2014",
-            "A recurrent encoder and decoder: a sentence through one vector and back."),
-    Chapter(8, "Contractive, variational, vector-quantized",
-            "Rifai et al. 2011, van den Oord et al. 2017", "Three ways to shape a code, compared at equal budgets."),
-    Chapter(9, "Super-resolution, convolutional, stacked", "Three networks, one protocol",
-            "What architecture does, and what initialization does that is taken for architecture."),
+    Chapter(
+        1,
+        "Reducing the dimension of data",
+        "Hinton & Salakhutdinov 2006",
+        "A narrow code in a deep network keeps more of an image than principal components do.",
+    ),
+    Chapter(
+        2,
+        "Denoising autoencoders",
+        "Vincent et al. 2008",
+        "Damage the input, ask for the original: the network has to learn what images look like.",
+    ),
+    Chapter(
+        3,
+        "Sparse autoencoders",
+        "Ng 2011",
+        "A wide code of which few units are active at a time: each unit stands for something.",
+    ),
+    Chapter(
+        4,
+        "Variational autoencoders",
+        "Kingma & Welling 2014",
+        "The code becomes a distribution, the loss a bound on the likelihood: new images can be drawn.",
+    ),
+    Chapter(
+        5,
+        "β-VAE",
+        "Higgins et al. 2017",
+        "More weight on the prior: single latents start to match single factors of variation.",
+    ),
+    Chapter(
+        6,
+        "Adversarial autoencoders",
+        "Makhzani et al. 2016",
+        "A discriminator, not a formula, shapes the distribution of codes.",
+    ),
+    Chapter(
+        7,
+        "Sequence autoencoders",
+        "Sutskever et al. 2014",
+        "A recurrent encoder and decoder: a sentence through one vector and back.",
+    ),
+    Chapter(
+        8,
+        "Contractive, variational, vector-quantized",
+        "Rifai et al. 2011, van den Oord et al. 2017",
+        "Three ways to shape a code, compared at equal budgets.",
+    ),
+    Chapter(
+        9,
+        "Super-resolution, convolutional, stacked",
+        "Three networks, one protocol",
+        "What architecture does, and what initialization does that is taken for architecture.",
+    ),
     Chapter(10, "Five autoencoders on Fashion-MNIST", "", "Published losses that mislead, and the fair table."),
     Chapter(11, "Every autoencoder under one protocol", "", "Which to choose for what."),
-)  # fmt: skip
+)
 
 # The map, row by row: what keeps the network from copying its input, and the models that do it so, each with the
 # number of its chapter.

@@ -38,7 +38,7 @@ def home(module: str, name: str) -> str:
     inner = f"{module}.{name}".strip(".")
     if inner in MODULES:
         return inner
-    handed_on = source(module).body if MODULES[module].name == "__init__.py" else []
+    handed_on = ast.walk(source(module)) if MODULES[module].name == "__init__.py" else ()
     for node in handed_on:
         if isinstance(node, ast.ImportFrom) and name in {alias.asname or alias.name for alias in node.names}:
             return home((node.module or "").removeprefix("aelib").strip("."), name)

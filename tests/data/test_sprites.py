@@ -86,9 +86,14 @@ def test_a_number_stands_for_its_factors_in_the_order_of_the_original():
     assert len(everything) == COUNT == 3 * 6 * 40 * 32 * 32
     some = everything[[0, 1, 32, 1024, 40 * 1024, 240 * 1024, COUNT - 1]]
     assert some.factors().tolist() == [
-        [0, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 1, 0], [0, 0, 1, 0, 0], [0, 1, 0, 0, 0], [1, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 1],
+        [0, 0, 0, 1, 0],
+        [0, 0, 1, 0, 0],
+        [0, 1, 0, 0, 0],
+        [1, 0, 0, 0, 0],
         [2, 5, 39, 31, 31],
-    ]  # fmt: skip
+    ]
     sample = everything.sample(1000)
     assert torch.equal(numbers(sample.factors()), sample.index)
     assert torch.equal(sample.index[:10], everything.sample(10).index)

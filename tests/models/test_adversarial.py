@@ -62,8 +62,13 @@ def test_the_model_has_its_shapes():
 def test_the_papers_network_has_two_hidden_layers_of_a_thousand():
     linear = [m for m in AdversarialAutoencoder(8).modules() if isinstance(m, nn.Linear)]
     assert [(m.in_features, m.out_features) for m in linear] == [
-        (784, 1000), (1000, 1000), (1000, 8), (8, 1000), (1000, 1000), (1000, 784)
-    ]  # fmt: skip
+        (784, 1000),
+        (1000, 1000),
+        (1000, 8),
+        (8, 1000),
+        (1000, 1000),
+        (1000, 784),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,16 @@ from aelib.records.claims import Claim, Claims, load, load_all, table_html, with
 
 def claim(**changes) -> Claim:
     given = dict(
-        claim="test error", model="AE", dataset="MNIST test", metric="squared error", unit="per image",
-        higher_is_better=False, values=[2.0], seeds=[0], protocol="As published.",
-    )  # fmt: skip
+        claim="test error",
+        model="AE",
+        dataset="MNIST test",
+        metric="squared error",
+        unit="per image",
+        higher_is_better=False,
+        values=[2.0],
+        seeds=[0],
+        protocol="As published.",
+    )
     return Claim(**given | changes)
 
 
@@ -82,10 +89,15 @@ def test_a_contrast_pairs_its_seeds(tmp_path):
 @pytest.mark.parametrize(
     ("mean", "std", "text"),
     [
-        (0.03461, 0.0174, "0.035 ± 0.017"), (79.0712, 5.31, "79.1 ± 5.3"), (0.15, 0.0053, "0.1500 ± 0.0053"),
-        (1234.6, 43.21, "1235 ± 43"), (-0.07, 0.1, "-0.07 ± 0.10"), (7.5, 0.0, "7.5 ± 0"), (2.0, None, "2"),
+        (0.03461, 0.0174, "0.035 ± 0.017"),
+        (79.0712, 5.31, "79.1 ± 5.3"),
+        (0.15, 0.0053, "0.1500 ± 0.0053"),
+        (1234.6, 43.21, "1235 ± 43"),
+        (-0.07, 0.1, "-0.07 ± 0.10"),
+        (7.5, 0.0, "7.5 ± 0"),
+        (2.0, None, "2"),
     ],
-)  # fmt: skip
+)
 def test_a_mean_has_the_digits_that_its_spread_allows(mean, std, text):
     assert with_spread(mean, std) == text
 
@@ -115,8 +127,25 @@ def test_a_record_survives_the_round_trip(cpu, tmp_path):
     (read,) = load_all(tmp_path)
     assert read == added
     row = json.loads((tmp_path / "01_test.full.json").read_text())[0]
-    wanted = {"claim", "model", "dataset", "metric", "unit", "higher_is_better", "paper", "paper_source", "ours",
-              "ours_std", "seeds", "target", "protocol", "hardware", "seconds", "commit", "date"}  # fmt: skip
+    wanted = {
+        "claim",
+        "model",
+        "dataset",
+        "metric",
+        "unit",
+        "higher_is_better",
+        "paper",
+        "paper_source",
+        "ours",
+        "ours_std",
+        "seeds",
+        "target",
+        "protocol",
+        "hardware",
+        "seconds",
+        "commit",
+        "date",
+    }
     assert wanted <= set(row)
     assert (row["ours"], row["date"]) == (2.5, added.date)
     assert [p.name for p in tmp_path.iterdir()] == ["01_test.full.json"]

@@ -92,10 +92,15 @@ def test_a_field_that_was_added_with_its_default_makes_no_difference():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(nn.ReLU(), nn.SiLU()), (nn.Linear(3, 2), nn.Linear(3, 2, bias=False)), (nn.Dropout(0.1), nn.Dropout(0.2)),
-     (nn.Sequential(nn.ReLU()), nn.Sequential(nn.ReLU(), nn.ReLU())), (nn.LSTM(3, 4), nn.LSTM(3, 4, num_layers=2)),
-     (nn.Linear(3, 2), nn.Linear(3, 2).requires_grad_(False))],
-)  # fmt: skip
+    [
+        (nn.ReLU(), nn.SiLU()),
+        (nn.Linear(3, 2), nn.Linear(3, 2, bias=False)),
+        (nn.Dropout(0.1), nn.Dropout(0.2)),
+        (nn.Sequential(nn.ReLU()), nn.Sequential(nn.ReLU(), nn.ReLU())),
+        (nn.LSTM(3, 4), nn.LSTM(3, 4, num_layers=2)),
+        (nn.Linear(3, 2), nn.Linear(3, 2).requires_grad_(False)),
+    ],
+)
 def test_other_layers_are_another_architecture(one, other):
     assert differences(architecture(one), architecture(one)) == []
     assert differences(architecture(one), architecture(other))

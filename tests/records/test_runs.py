@@ -110,10 +110,13 @@ def test_a_record_gives_back_weights_history_and_measures(small, tmp_path, monke
 
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [({"rate": 1e-2}, "step 1: phase 'SquaredError': optimizer: lr was 0.001 there and is 0.01 here"),
-     ({"seed": 1}, "step 1: seed was 0 there and is 1 here"),
-     ({"measure": None}, "measure was"), ({"weights": False}, "kept 'ae' was")],
-)  # fmt: skip
+    [
+        ({"rate": 1e-2}, "step 1: phase 'SquaredError': optimizer: lr was 0.001 there and is 0.01 here"),
+        ({"seed": 1}, "step 1: seed was 0 there and is 1 here"),
+        ({"measure": None}, "measure was"),
+        ({"weights": False}, "kept 'ae' was"),
+    ],
+)
 def test_a_record_of_another_recipe_is_refused_by_the_field(small, tmp_path, monkeypatch, changes, named):
     declared(small).record(tmp_path)
     with pytest.raises(NotRecorded, match=r"99-run.safetensors was trained by another recipe") as refused:

