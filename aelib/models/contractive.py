@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import jacrev, vmap
+from torch.func import jacrev, vjp, vmap
 
 from aelib.data import Batch
 from aelib.likelihoods import bernoulli_nll, squared_error
@@ -92,13 +92,11 @@ def hutchinson(encoder: Callable[[Tensor], Tensor], x: Tensor, probes: int = 1) 
     wanted = torch.is_grad_enabled()
     # The estimate itself takes a gradient, also where the caller wants none.
     with torch.inference_mode(False), torch.enable_grad():
-        x = x.detach().clone().requires_grad_()
-        z = encoder(x)
+        z, pull = vjp(encoder, x.detach().clone())  # type: ignore[misc]
         total = x.new_zeros(len(x))
         for _ in range(probes):
             v = torch.randint(0, 2, z.shape, device=z.device).to(z.dtype) * 2 - 1
-            (pulled,) = torch.autograd.grad(z, x, v, create_graph=wanted, retain_graph=True)
-            total = total + pulled.flatten(1).square().sum(1)
+            total = total + pull(v)[0].flatten(1).square().sum(1)
     estimate = total / probes
     return (z, estimate) if wanted else (z.detach(), estimate.detach())
 
@@ -182,7 +180,7 @@ class RelativeContractive(Contractive):
     .. math:: \lVert x - \hat x \rVert^2 + \lambda \, \frac{\mathbb{E} \lVert J_f(x) \rVert_F^2}{\sum_j \text{Var}(z_j)}
 
     Dividing the code by a number changes nothing in it, so the network cannot satisfy it by shrinking the code.
-    The variance is the batch's.
+    The variance is the batch's, which has two examples or more: a ValueError says so.
     """
 
     def reconstruction(self, out: ContractiveOutput, x: Tensor) -> Tensor:
@@ -191,4 +189,8 @@ class RelativeContractive(Contractive):
 
     def penalty(self, out: ContractiveOutput) -> Tensor:
         """The mean squared norm over the codes' total variance in the batch."""
+        if len(out.z) < 2:
+            raise ValueError(
+                f"RelativeContractive takes the variance of two codes or more; this batch has {len(out.z)}."
+            )
         return out.jacobian.mean() / out.z.var(0, correction=0).sum().clamp(min=1e-12)

@@ -13,6 +13,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aelib.collective import sum_over_processes
 from aelib.likelihoods import code_counts
 from aelib.nets import at_hand
 
@@ -112,7 +113,7 @@ class VectorQuantizer(Quantizer):
 
     @torch.no_grad()
     def _update(self, z: Tensor, indices: Tensor) -> None:  # (n, dim), (n,)
-        counts = _over_processes(code_counts(indices, len(self.share)))
+        counts = sum_over_processes(code_counts(indices, len(self.share)))
         self.share.lerp_(counts / counts.sum(), 1 - self.decay)
         dead = self.share < self.restart / len(self.share)
         if self.restart == 0 or (at_hand(dead) and not dead.any()):
@@ -157,8 +158,8 @@ class EMAQuantizer(VectorQuantizer):
     @torch.no_grad()
     def _update(self, z: Tensor, indices: Tensor) -> None:
         sums = torch.zeros_like(self.sums).index_add_(0, indices, z)
-        self.sizes.lerp_(_over_processes(code_counts(indices, len(self.sizes))), 1 - self.decay)
-        self.sums.lerp_(_over_processes(sums), 1 - self.decay)
+        self.sizes.lerp_(sum_over_processes(code_counts(indices, len(self.sizes))), 1 - self.decay)
+        self.sums.lerp_(sum_over_processes(sums), 1 - self.decay)
         # A code that nothing has chosen for long has a size near 0: its vector stays where it was.
         self.vectors.copy_(torch.where(self.sizes[:, None] > 1e-5, self.sums / self.sizes[:, None], self.vectors))
         super()._update(z, indices)
@@ -223,10 +224,3 @@ def _at(vectors: Tensor, indices: Tensor) -> Tensor:  # (K, dim), (B, h, w) -> (
 
 def _wide(values: Tensor) -> Tensor:  # (dim,) -> (dim, 1, 1)
     return values[:, None, None]
-
-
-def _over_processes(values: Tensor) -> Tensor:
-    """The sum over all processes, where there are several."""
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(values)
-    return values

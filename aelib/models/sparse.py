@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
+from aelib.collective import sum_over_processes
 from aelib.data import Batch
 from aelib.likelihoods import bernoulli_kl, squared_error
 from aelib.models.autoencoder import EncoderDecoder
@@ -164,8 +164,7 @@ class Activity(nn.Module):
         """Count a batch of codes (B, units); returns the number of dead units, a scalar."""
         if self.training:
             seen = torch.cat([(z != 0).sum(0), torch.full((1,), len(z), device=z.device)])
-            if dist.is_available() and dist.is_initialized():
-                dist.all_reduce(seen)
+            sum_over_processes(seen)
             self.idle.add_(seen[-1]).masked_fill_(seen[:-1] > 0, 0)
         return self.dead().sum().float()
 

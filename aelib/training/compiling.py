@@ -3,11 +3,13 @@
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FunctionType
 
 import torch
 from torch import Tensor
+from torch._dynamo.exc import TorchDynamoException
 
 from aelib.interfaces import Batch
 from aelib.training.phases import Modules, Objective
@@ -55,3 +57,17 @@ def compiled(
     if isinstance(backend, str):
         return torch.compile(own, backend=backend)
     return torch.compile(own, mode="reduce-overhead" if device.type == "cuda" else None)
+
+
+@contextmanager
+def saying_what_cannot_be_compiled(phase: str) -> Iterator[None]:
+    """Turn what the compiler says of a *phase*'s objective, or of its gradient, into one sentence, a RuntimeError."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, TorchDynamoException) and "torch.compile" not in str(error):
+            raise
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise RuntimeError(
+            f"Phase {phase!r} cannot be compiled ({said[0].rstrip('.:')}): leave compile away for this training."
+        ) from error

@@ -6,8 +6,9 @@ the same call runs on a CPU, on a GPU, or on several processes under ``accelerat
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,15 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from aelib.collective import without_a_part
 from aelib.interfaces import Data
+from aelib.training.arguments import check_arguments
+from aelib.training.batches import batches, number_of_batches, part
 from aelib.training.compiling import check_compile
+from aelib.training.finite import Finite, check_terms
 from aelib.training.phases import Callback, EarlyStopping, EpochEnd, Modules, Phase
 from aelib.training.precision import chosen_precision, training_precision
-from aelib.training.processes import agree_on_epoch, in_any_process, noticing_a_lost_process, share_buffers
+from aelib.training.processes import agree_on_epoch, engine, in_any_process, noticing_a_lost_process, share_buffers
 from aelib.training.recipe import recipe_of
 from aelib.training.state import StateFile
 from aelib.training.steps import PhaseAtWork
@@ -48,20 +53,23 @@ def fit(
     """Train *modules* in place and return the history.
 
     In each step every phase sees the same batch. The result depends on the modules' start and on *seed* alone:
-    the same bits on the same kind of CPU, resumed or not. The caller's random state is left as it was, the
-    modules are left in evaluation mode, on the device that they came from.
+    the same bits on the same kind of CPU, resumed or not. The caller's random state is left as it was, and the
+    modules are left in evaluation mode on the device that they came from, also when an error ends the training.
 
     Args:
         modules: names to modules; objectives call them by these names.
         phases: what to do with a batch, in order.
         data: the training set.
         epochs: passes through it.
-        batch_size: examples in a step, over all processes together.
+        batch_size: examples in a step, over all processes together. The last batch of an epoch is what is left; a
+            single example that is left joins the batch before, because its variance would be undefined. For the same
+            reason a process sees two examples of a batch or more, or none.
         seed: decides the order of the examples, the validation split, and all noise.
         validation: how many examples to hold out of *data*, evaluated after each epoch.
-        callbacks: called after each epoch with an :class:`EpochEnd`; one that returns True ends the training, in
-            all processes even if it does so in one. What one has to remember in a resumed run it gives and takes as
-            JSON by ``state_dict`` and ``load_state_dict``.
+        callbacks: called after each epoch with an :class:`EpochEnd`, the modules in evaluation mode and without
+            gradients (``torch.enable_grad()`` brings them back). One that returns True ends the training, in all
+            processes even if it does so in one. What one has to remember in a resumed run it gives and takes as JSON
+            by ``state_dict`` and ``load_state_dict``.
         state_file: where to save the state after each epoch, and to resume from if it exists. The run must be the one
             that was saved: what its recipe says is compared, and a state of another run is refused.
         log_with: trackers that get the history's numbers after each epoch: names that ``accelerate`` knows, such as
@@ -83,18 +91,17 @@ def fit(
         holds the seconds that each epoch took, in this call or in those that it resumes.
 
     Raises:
-        ValueError: the arguments do not fit together, the state file belongs to another run, a tracker is not
-            known or not installed, or there is no compiler or more than one process to compile for.
-        FloatingPointError: a term is not finite; the message names phase, term, epoch and batch.
-        RuntimeError: another process of the training has ended.
+        TypeError, ValueError: the arguments do not fit together, an objective's terms are no terms, the state file
+            belongs to another run, a tracker is not known or not installed, or there is no compiler or more than one
+            process to compile for.
+        KeyError: an objective calls a module by a name that *modules* does not have.
+        FloatingPointError: a term is not finite, and the message names phase, term, epoch and batch; or a parameter
+            became so, and the message names it and the epoch. The state file is that of the epoch before.
+        RuntimeError: another process of the training has ended, or a phase cannot be compiled.
     """
     phases = (phases,) if isinstance(phases, Phase) else tuple(phases)
-    _check(modules, phases, data, epochs, batch_size, validation)
-    # A bare Accelerator() under torchrun on CPUs would silently run independent copies.
-    # Its own mixed precision would outlast the training, in the modules' forward.
-    accelerator = Accelerator(
-        cpu=not torch.cuda.is_available(), mixed_precision="no", log_with=log_with, project_dir="runs"
-    )
+    check_arguments(modules, phases, data, epochs, batch_size, seed, validation)
+    accelerator = engine(log_with)
     device, rank = accelerator.device, accelerator.process_index
     precision = chosen_precision(precision)
     check_compile(compile, device, accelerator.num_processes)
@@ -115,25 +122,25 @@ def fit(
         )
     split = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     held, kept = split[:validation].to(device), split[validation:].to(device)
-    data, steps = data.to(device), -(-len(kept) // batch_size)
-    homes = {name: next((p.device for p in module.parameters()), device) for name, module in modules.items()}
+    data, steps = data.to(device), number_of_batches(len(kept), batch_size)
     run = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "validation": validation, "examples": len(data)}
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
         noticing_a_lost_process(accelerator),
         tracking(accelerator, log_with, "-".join(modules), run),
+        _put_back(modules),
+        tqdm(total=epochs * steps, delay=1, unit="batch", disable=None if rank == 0 else True) as bar,
     ):
         trained = {name for p in phases for name in (modules if p.updates is None else p.updates)}
-        nets = {n: accelerator.prepare(m) if n in trained else m.to(device) for n, m in modules.items()}
+        nets = {n: accelerator.prepare(m.to(device)) if n in trained else m.to(device) for n, m in modules.items()}
         runners = [PhaseAtWork(phase, modules, nets, epochs * steps, steps, device, compile) for phase in phases]
         steps_of = [(r.name, r.optimizer, r.scheduler) for r in runners]
         state = StateFile(state_file, modules, steps_of, recipe, callbacks)
         rows, seconds, start, done = state.load()
         agree_on_epoch(accelerator, start, state_file)
+        finite = Finite(modules)
+        bar.initial = bar.n = start * steps
 
-        bar = tqdm(
-            total=epochs * steps, initial=start * steps, delay=1, unit="batch", disable=None if rank == 0 else True
-        )
         for epoch in range(start + 1, epochs + 1):
             if done:
                 break
@@ -146,24 +153,38 @@ def fit(
             for split_name, index in passes:
                 train = split_name == "train"
                 with training_precision(precision, modules, device) if train else nullcontext():
-                    means = _run_epoch(nets, runners, data, index, batch_size, accelerator, train, epoch, bar)
+                    means = _run_epoch(nets, runners, data, index, batch_size, accelerator, train, epoch, bar, finite)
                 terms |= {(split_name, phase, term): value for (phase, term), value in means.items()}
-            share_buffers(accelerator, modules.values())
+                if train:
+                    share_buffers(accelerator, modules.values())
             seconds.append(time.perf_counter() - began)
             rows += [{"epoch": epoch, "split": s, "phase": p, "term": t, "value": v} for (s, p, t), v in terms.items()]
             accelerator.log({"/".join(key): value for key, value in terms.items()}, step=epoch)
             bar.set_postfix({"epoch": epoch, "loss": f"{terms['train', phases[0].name, 'loss']:.4g}"})
-            stops = [bool(callback(EpochEnd(epoch, terms, modules))) for callback in callbacks]
+            for module in modules.values():
+                module.eval()
+            with torch.no_grad():
+                stops = [bool(callback(EpochEnd(epoch, terms, modules))) for callback in callbacks]
             done = in_any_process(accelerator, any(stops))
             if accelerator.is_main_process:
                 state.save(rows, seconds, epoch, done)
-        bar.close()
-    for name, module in modules.items():
-        module.zero_grad()
-        module.eval().to(homes[name])
     history = pd.DataFrame(rows, columns=["epoch", "split", "phase", "term", "value"])
     history.attrs["seconds"] = seconds
     return history
+
+
+@contextmanager
+def _put_back(modules: Modules) -> Iterator[None]:
+    """Leave the modules in evaluation mode, without gradients, where they were; whatever ends the training."""
+    homes = {n: next((x.device for x in chain(m.parameters(), m.buffers())), None) for n, m in modules.items()}
+    try:
+        yield
+    finally:
+        for name, module in modules.items():
+            module.zero_grad()
+            module.eval()
+            if homes[name] is not None:
+                module.to(homes[name])
 
 
 def _run_epoch(
@@ -176,68 +197,49 @@ def _run_epoch(
     train: bool,
     epoch: int,
     bar: Any,
+    finite: Finite,
 ) -> dict[tuple[str, str], float]:
     """One pass through *order*; the mean of each term over its examples, the same on every process."""
     rank, world = accelerator.process_index, accelerator.num_processes
     for net in nets.values():
         net.train(train)
+    for runner in runners:
+        runner.columns = ()
     logged: list[Tensor] = []
-    columns: list[tuple[str, str]] = []
-    batches = order.split(batch_size)
+    wholes = batches(order, batch_size)
     parameters = [p for net in nets.values() for p in net.parameters()]
     graphs = accelerator.device.type == "cuda" and any(runner.compiled for runner in runners)
     with torch.set_grad_enabled(train):
-        for number, whole in enumerate(batches):
-            mine = whole[rank::world]
+        for number, whole in enumerate(wholes):
+            mine = part(whole, rank, world)
             # Processes may hold parts of unequal size, or none: weigh each so that the average of the gradients
-            # is the gradient of the whole batch.
+            # is the gradient of the whole batch. One without a part computes with what belongs to others, for nothing.
             share = len(mine) / len(whole)
-            batch = data.batch(mine if len(mine) else whole[:1])
+            batch = data.batch(mine if len(mine) else whole)
             if train:  # a tensor: a compiled step is not compiled again for each value; by a kernel: nothing waits
-                batch = batch._replace(epoch=torch.full((), epoch - 1 + number / len(batches), device=mine.device))
+                batch = batch._replace(epoch=torch.full((), epoch - 1 + number / len(wholes), device=mine.device))
             row: list[Tensor] = []
-            columns = []
             if graphs:
                 torch.compiler.cudagraph_mark_step_begin()
-            for runner in runners:
-                # Also those that the phase does not update: they would add up, and lie in a CUDA graph's memory.
-                for parameter in parameters:
-                    parameter.grad = None
-                terms = runner.terms(batch, compiled=train and len(whole) == batch_size)
-                if train:
-                    accelerator.backward(terms["loss"] if world == 1 else terms["loss"] * (share * world))
-                    runner.optimizer.step()
-                    runner.scheduler.step()
-                row += [value.detach() for value in terms.values()]
-                columns += [(runner.name, term) for term in terms]
+            with nullcontext() if len(mine) else without_a_part():
+                for runner in runners:
+                    # Also those that the phase does not update: they would add up, and lie in a CUDA graph's memory.
+                    for parameter in parameters:
+                        parameter.grad = None
+                    terms = runner.terms(batch, compiled=train and len(whole) == batch_size, train=train)
+                    if train:
+                        loss = terms["loss"] if world == 1 else terms["loss"] * (share * world)
+                        runner.step(loss, accelerator)
+                    row += [value.detach() for value in terms.values()]
             logged.append(torch.stack(row) * (share * len(whole)))
             if train:
                 bar.update()
+    columns = [(runner.name, term) for runner in runners for term in runner.columns]
     # The one synchronization of the epoch: until here no number has left the device.
-    table = accelerator.reduce(torch.stack(logged), reduction="sum").double().cpu()
-    sizes = torch.tensor([len(b) for b in batches], dtype=torch.float64)
-    if not table.isfinite().all():
-        at, column = (int(i) for i in (~table.isfinite()).nonzero()[0])
-        phase, term = columns[column]
-        raise FloatingPointError(
-            f"Phase {phase!r}: the term {term!r} became {table[at, column] / sizes[at]:.3g} in epoch {epoch}, "
-            f"batch {at + 1} of {len(batches)}{'' if train else ' of the validation split'}. "
-            "Lower the learning rate, or look for extreme values in the data."
-        )
-    return dict(zip(columns, (table.sum(0) / sizes.sum()).tolist(), strict=True))
-
-
-def _check(
-    modules: Modules, phases: Sequence[Phase], data: Data, epochs: int, batch_size: int, validation: int
-) -> None:
-    if not isinstance(modules, Mapping):
-        raise TypeError(f'fit takes its modules by name, e.g. {{"ae": model}}; it got a {type(modules).__name__}.')
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"epochs and batch_size must be 1 or more; they are {epochs} and {batch_size}.")
-    if not hasattr(data, "batch"):
-        raise TypeError(f"fit takes a data set such as mnist().train; it got a {type(data).__name__}.")
-    if not 0 <= validation < len(data):
-        raise ValueError(f"validation must leave examples to train on: 0 to {len(data) - 1}; it is {validation}.")
-    names = [phase.name for phase in phases]
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"fit needs one or more phases, each with a name of its own; it got {names}.")
+    logged_and_lost = torch.cat([torch.stack(logged).flatten(), finite.lost()])
+    numbers = accelerator.reduce(logged_and_lost, reduction="sum").double().cpu()
+    table = numbers[: len(wholes) * len(columns)].view(len(wholes), len(columns))
+    sizes = [len(whole) for whole in wholes]
+    check_terms(table, columns, sizes, epoch, train)
+    finite.check(numbers[table.numel() :], epoch)
+    return dict(zip(columns, (table.sum(0) / sum(sizes)).tolist(), strict=True))

@@ -34,12 +34,16 @@ def training_precision(precision: str, modules: Mapping[str, nn.Module], device:
 
     On a GPU ``"float32"`` and the two others decide whether matrix products and convolutions of float32 may use TF32;
     on a CPU these are in float32 always. With ``"bf16"`` the modules' calls run under autocast, and what they return
-    is converted to float32: the objectives' terms are as exact as the numbers that they are computed from.
+    is converted to float32: the objectives' terms are as exact as the numbers that they are computed from. On a CPU
+    without instructions for bfloat16, whose oneDNN has no recurrent layer for it, PyTorch's own kernels compute.
     """
     cuda = device.type == "cuda"
     matmul, convolution = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     low = modules.values() if precision == "bf16" else ()
+    one_dnn = torch.backends.mkldnn.enabled
     try:
+        if low and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
         if cuda:
             torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
             torch.backends.cudnn.allow_tf32 = precision != "float32"
@@ -49,6 +53,7 @@ def training_precision(precision: str, modules: Mapping[str, nn.Module], device:
     finally:
         for module in low:
             module.__dict__.pop("forward", None)  # the class's own is found again
+        torch.backends.mkldnn.enabled = one_dnn
         if cuda:
             torch.set_float32_matmul_precision(matmul)
             torch.backends.cudnn.allow_tf32 = convolution

@@ -9,8 +9,31 @@ import torch.distributed as dist
 from accelerate import Accelerator
 from torch import nn
 
+from aelib.training.tracking import LogWith
+
 # What gloo and NCCL say when the other end of a connection is gone.
 GONE = ("closed by peer", "reset by peer", "Broken pipe", "remote process exited", "NCCL error", "Socket Timeout")
+
+
+def engine(log_with: LogWith | None) -> Accelerator:
+    """What runs a training on one process or several, in full precision.
+
+    Raises:
+        ValueError: an Accelerator made before in this process cannot be shared.
+    """
+    try:
+        # A bare Accelerator() under torchrun on CPUs would silently run independent copies.
+        # Its own mixed precision would outlast the training, in the modules' forward.
+        return Accelerator(
+            cpu=not torch.cuda.is_available(), mixed_precision="no", log_with=log_with, project_dir="runs"
+        )
+    except ValueError as error:
+        if "already been initialized" not in str(error):
+            raise
+        raise ValueError(
+            "An Accelerator of another device or mixed precision was made in this process before, and fit has to share "
+            'it: make that one by Accelerator(mixed_precision="no"), and ask fit for precision="bf16".'
+        ) from error
 
 
 def agree_on_epoch(accelerator: Accelerator, epoch: int, state_file: str | os.PathLike[str] | None) -> None:

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from aelib.interfaces import Data
 from aelib.records.description import architecture, described, differences, weights
+from aelib.training.batches import number_of_batches
 from aelib.training.phases import Modules, Phase
 from aelib.training.precision import chosen_precision
 
@@ -49,7 +50,7 @@ def recipe_of(
     Each phase's optimizer and schedule are made, looked at, and thrown away.
     """
     phases = (phases,) if isinstance(phases, Phase) else tuple(phases)
-    steps = epochs * -(-(len(data) - validation) // batch_size)
+    steps_per_epoch = number_of_batches(len(data) - validation, batch_size)
     found: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -61,7 +62,9 @@ def recipe_of(
         "phases": [phase.name for phase in phases],
         "data": described(data),
     }
-    found |= {f"phase {phase.name!r}": _phase(phase, modules, steps, steps // epochs) for phase in phases}
+    found |= {
+        f"phase {phase.name!r}": _phase(phase, modules, epochs * steps_per_epoch, steps_per_epoch) for phase in phases
+    }
     found |= {f"module {name!r}": architecture(module) for name, module in modules.items()}
     if start:
         found |= {f"start of {name!r}": weights(module) for name, module in modules.items()}

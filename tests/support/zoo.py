@@ -24,14 +24,14 @@ from aelib.models.adversarial import (
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
 from aelib.models.beta_vae import Capacity, TotalCorrelation
 from aelib.models.boltzmann import RBM, ContrastiveDivergence
-from aelib.models.contractive import Contractive, ContractiveAutoencoder, RelativeContractive
+from aelib.models.contractive import Contractive, ContractiveAutoencoder, DeepContractive, RelativeContractive
 from aelib.models.convolutional import Convolutional, SuperResolution
 from aelib.models.denoising import Denoising, SaltAndPepper, TiedAutoencoder
-from aelib.models.five import SquaredErrorL1
+from aelib.models.five import Pooled, RectifiedDense, RowCode, RowStates, SquaredErrorL1, Strided
 from aelib.models.iwae import IWAE
 from aelib.models.pixelcnn import PixelCNN, SymbolLikelihood
 from aelib.models.quantizers import FSQ, EMAQuantizer, Quantizer, VectorQuantizer
-from aelib.models.recurrent import Seq2Seq, SequenceClassifier, TokenCrossEntropy
+from aelib.models.recurrent import AttentionSeq2Seq, Seq2Seq, SequenceClassifier, TokenCrossEntropy
 from aelib.models.sparse import Activity, AuxK, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
 from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
 from aelib.models.vae import ELBO, DenseVAE, WarmUp
@@ -90,6 +90,11 @@ def game(matches: tuple[Match, ...], generator: type[GeneratorLoss], *more: Phas
     )
 
 
+def deep_contractive() -> Modules:
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.Tanh(), nn.Linear(20, 3))
+    return {"ae": DeepContractive(encoder, nn.Sequential(nn.Linear(3, 64), nn.Unflatten(1, SHAPE)), SHAPE)}
+
+
 def codebook(quantizer: Callable[[], Quantizer]) -> Callable[[], Modules]:
     return lambda: {"ae": small_vqvae(quantizer(), 4)}
 
@@ -140,6 +145,7 @@ TRAININGS: dict[str, Training] = {
     "05 total correlation": Training(vae, (Phase(ELBO(divergence=TotalCorrelation(examples=60))),)),
     "05 capacity": Training(vae, (Phase(ELBO(100.0, divergence=Capacity(WarmUp(2, to=3)))),)),
     "07 words": Training(sequences, (Phase(TokenCrossEntropy(forget=0.2)),), sentences),
+    "07 attention": Training(lambda: {"ae": AttentionSeq2Seq(12, 6, 8)}, (Phase(TokenCrossEntropy()),), sentences),
     "07 sentiment": Training(
         lambda: {"classifier": SequenceClassifier(Seq2Seq(12, 6, 8))},
         (Phase(recurrent.LabelCrossEntropy(), updates=("classifier",)),),
@@ -149,6 +155,7 @@ TRAININGS: dict[str, Training] = {
     "08 contractive, relative": Training(
         lambda: {"ae": ContractiveAutoencoder(20, SHAPE)}, (Phase(RelativeContractive()),)
     ),
+    "08 contractive, deep": Training(deep_contractive, (Phase(RelativeContractive()),)),
     "08 codebook by gradient": Training(
         codebook(lambda: VectorQuantizer(8, 4, restart=0.1)), (Phase(Quantized()),), lambda: blobs(20)
     ),
@@ -159,5 +166,10 @@ TRAININGS: dict[str, Training] = {
         (Phase(SymbolLikelihood()),),
         lambda: Grids(torch.arange(300).view(60, 5, 1) % 10, torch.arange(60)),
     ),
+    "10 pooled": Training(lambda: {"ae": Pooled()}, (Phase(SquaredError()),), lambda: blobs(20)),
+    "10 strided": Training(lambda: {"ae": Strided()}, (Phase(SquaredError()),), lambda: blobs(20)),
+    "10 states of rows": Training(lambda: {"ae": RowStates()}, (Phase(SquaredError()),), lambda: blobs(20)),
+    "10 code of rows": Training(lambda: {"ae": RowCode()}, (Phase(SquaredError()),), lambda: blobs(20)),
+    "10 rectified": Training(lambda: {"ae": RectifiedDense()}, (Phase(SquaredError()),), lambda: blobs(20)),
     "10 absolute values": Training(dense, (Phase(SquaredErrorL1(0.1)),)),
 }

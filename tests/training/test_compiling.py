@@ -31,7 +31,7 @@ needs_a_compiler = pytest.mark.skipif(
 # The compiler's own generator draws other noise, and leaves out what nothing depends on.
 SAME_NOISE = torch._inductor.config.patch(fallback_random=True)
 OFTEN = {"00 dense, squared error", "04 VAE", "06 labels", "07 words", "08 codebook by averages"}
-SENTENCES = {"07 words", "07 sentiment"}
+SENTENCES = {"07 words", "07 attention", "07 sentiment"}
 
 
 def run(training: Training, **options: object) -> tuple[Modules, pd.DataFrame]:

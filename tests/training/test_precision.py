@@ -40,7 +40,7 @@ def test_tf32_is_allowed_on_a_gpu_while_it_trains_and_no_longer(precision, insid
 
 def test_the_settings_are_untouched_in_callbacks_and_after(images, monkeypatch):
     """As on a GPU: lowered in training batches, not in validation, not in callbacks, not after a failure."""
-    monkeypatch.setattr("aelib.training.training_precision", lambda p, m, device: training_precision(p, m, GPU))
+    monkeypatch.setattr("aelib.training.loop.training_precision", lambda p, m, device: training_precision(p, m, GPU))
     before, seen = settings(), {"train": set(), "validation": set(), "callback": set()}
 
     def objective(nets, batch):

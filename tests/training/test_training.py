@@ -187,6 +187,78 @@ def test_early_stopping_waits_for_its_patience(small):
         fit({"ae": model()}, Phase(SquaredError()), small, epochs=2, callbacks=[EarlyStopping()])
 
 
+def test_early_stopping_begins_anew_in_each_training(small):
+    """A first training with a small loss leaves nothing that a second one could not reach."""
+    stopping = EarlyStopping(2)
+
+    def ended(scale: float) -> int:
+        def scaled(nets, batch):
+            return {"loss": SquaredError()(nets, batch)["loss"] * scale}
+
+        options = dict(epochs=5, batch_size=50, validation=20, callbacks=[stopping])
+        return fit({"ae": model()}, Phase(scaled, adam(1e-4)), small, **options).epoch.max()
+
+    assert ended(1e-3) == 5
+    assert ended(1.0) == 5
+
+
+class Normalized(nn.Module):
+    """An encoder with batch normalization and dropout, and a decoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        inner = [nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Dropout(0.1), nn.ReLU()]
+        self.layers = nn.Sequential(nn.Flatten(), *inner, nn.Linear(8, 64), nn.Unflatten(1, (1, 8, 8)))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def reconstruction(nets, batch: Batch):
+    return {"loss": (nets["ae"](batch.x) - batch.x).square().sum() / len(batch.x)}
+
+
+@pytest.mark.parametrize("validation", [0, 20])
+def test_a_callback_that_looks_at_the_model_changes_nothing(small, validation):
+    """It sees the model in evaluation mode and without gradients, whether or not there is a validation split."""
+    seen = []
+
+    def look(end) -> None:
+        model = end.modules["ae"]
+        seen.append((model.training, torch.is_grad_enabled(), model(torch.ones(10, 1, 8, 8)).requires_grad))
+        model.train()  # what it leaves behind is of no account
+
+    def run(callbacks: list) -> nn.Module:
+        torch.manual_seed(0)
+        ae = Normalized()
+        options = dict(epochs=3, batch_size=20, validation=validation)
+        fit({"ae": ae}, Phase(reconstruction), small, callbacks=callbacks, **options)
+        assert not ae.training
+        return ae
+
+    assert same(run([]), run([look]))
+    assert seen == [(False, False, False)] * 3
+
+
+@pytest.mark.parametrize("where", ["objective", "callback", "schedule"])
+def test_an_error_leaves_the_modules_in_evaluation_mode(small, where):
+    class Broken(Exception):
+        pass
+
+    def breaks(*_: object, **__: object):
+        raise Broken
+
+    ae = Normalized()
+    ae.train()
+    phase = Phase(breaks if where == "objective" else reconstruction, name="x")
+    if where == "schedule":
+        phase = Phase(reconstruction, schedule=breaks)
+    with pytest.raises(Broken):
+        fit({"ae": ae}, phase, small, epochs=2, callbacks=[breaks] if where == "callback" else [])
+    assert not any(module.training for module in ae.modules())
+    assert all(p.grad is None for p in ae.parameters())
+
+
 def test_a_loss_that_is_not_finite_is_named(small):
     def breaks(nets, batch):
         terms = SquaredError()(nets, batch)
@@ -198,6 +270,98 @@ def test_a_loss_that_is_not_finite_is_named(small):
         FloatingPointError, match=r"Phase 'breaks': the term 'penalty' became nan in epoch 2, batch 3 of 5"
     ):
         fit({"ae": model()}, Phase(breaks), small, epochs=3, batch_size=24)
+
+
+class Root:
+    """The root of a sum of squares, of weights that are 0: a finite loss whose gradient is 0/0."""
+
+    def __call__(self, nets, batch: Batch):
+        return {"loss": nets["ae"].weight.square().sum().sqrt()}
+
+
+def zeros(inputs: int = 64) -> nn.Linear:
+    linear = nn.Linear(inputs, 1)
+    nn.init.zeros_(linear.weight)
+    return linear
+
+
+def test_a_gradient_that_is_not_finite_in_the_last_step_is_named_and_the_good_state_kept(small, tmp_path):
+    file, linear = tmp_path / "state.safetensors", zeros()
+
+    def restart(end) -> None:
+        good.update({key: value.clone() for key, value in linear.state_dict().items()})
+        linear.weight.zero_()
+
+    class Late(Root):
+        """Away from 0 in the first epoch."""
+
+        def __call__(self, nets, batch):
+            return {"loss": super().__call__(nets, batch)["loss"] if good else nets["ae"].weight.sum()}
+
+    good: dict[str, torch.Tensor] = {}
+    phase, options = Phase(Late(), sgd(0.1), name="root"), dict(epochs=3, batch_size=120, state_file=file)
+    message = r"^ae\.weight became nan in epoch 2, while every term was finite: a gradient was not"
+    with pytest.raises(FloatingPointError, match=message):
+        fit({"ae": linear}, phase, small, callbacks=[restart], **options)
+    kept = {k.removeprefix("module/ae/"): v for k, v in load_file(file).items() if k.startswith("module/")}
+    assert set(kept) == set(good)
+    assert all(value.isfinite().all() for value in kept.values())
+
+
+def test_a_buffer_that_is_no_longer_finite_is_named_and_one_that_never_was_is_let_be(small):
+    class Counting(nn.Linear):
+        def __init__(self, bad: float) -> None:
+            super().__init__(64, 1)
+            self.register_buffer("mask", torch.full((3,), -torch.inf))
+            self.register_buffer("mean", torch.zeros(2))
+            self.bad = bad
+
+        def forward(self, x):
+            self.mean.add_(self.bad)
+            return super().forward(x)
+
+    def objective(nets, batch):
+        return {"loss": nets["ae"](batch.x.flatten(1)).square().mean()}
+
+    fit({"ae": Counting(1.0)}, Phase(objective), small, epochs=1)
+    with pytest.raises(FloatingPointError, match=r"^ae\.mean became inf in epoch 1"):
+        fit({"ae": Counting(float("inf"))}, Phase(objective), small, epochs=1)
+
+
+def test_terms_are_known_by_their_names_and_may_be_numbers(small):
+    class Turning:
+        """Turns the order of its terms with each batch."""
+
+        calls = 0
+
+        def __call__(self, nets, batch):
+            self.calls += 1
+            terms = {"loss": nets["ae"].bias.sum() * 0, "one": torch.ones(()), "half": 0.5, "two": 2}
+            return terms if self.calls % 2 else dict(reversed(terms.items()))
+
+    history = fit({"ae": nn.Linear(64, 1)}, Phase(Turning(), sgd(0.0)), small, epochs=2, batch_size=20, validation=50)
+    for name, value in {"loss": 0, "one": 1, "half": 0.5, "two": 2}.items():
+        assert history.value[history.term == name].tolist() == [value] * 4
+
+
+def test_a_phase_computes_the_gradients_of_its_own_modules_alone(small):
+    """A generator's phase goes through the discriminator, whose own gradients nobody uses."""
+    judge, encoder, fixed = nn.Linear(3, 1), nn.Linear(64, 3), nn.Linear(3, 3).requires_grad_(False)
+
+    def through_all(nets, batch):
+        loss = nets["judge"](nets["fixed"](nets["encoder"](batch.x.flatten(1)))).square().mean()
+        seen.append([p.grad is not None for m in nets.values() for p in m.parameters()])
+        return {"loss": loss}
+
+    class Watching(torch.optim.SGD):
+        def step(self, closure=None):
+            seen.append([p.grad is not None for m in (encoder, judge, fixed) for p in m.parameters()])
+            return super().step(closure)
+
+    seen: list[list[bool]] = []
+    nets = {"encoder": encoder, "judge": judge, "fixed": fixed}
+    fit(nets, Phase(through_all, Watching, updates=("encoder",)), small, epochs=1, batch_size=120)
+    assert seen == [[False] * 6, [True, True, False, False, False, False]]
 
 
 def test_divergence_keeps_the_last_good_state(small, tmp_path):

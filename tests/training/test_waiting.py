@@ -12,7 +12,7 @@ from aelib.training import fit
 from aelib.training.steps import PhaseAtWork
 
 # An LSTM over sentences needs their lengths on the host, and a batch is as wide as the longest of them.
-LOOKS_AT_LENGTHS = {"07 words", "07 sentiment"}
+LOOKS_AT_LENGTHS = {"07 words", "07 attention", "07 sentiment"}
 silent = pytest.mark.parametrize(
     "training",
     [t for name, t in TRAININGS.items() if name not in LOOKS_AT_LENGTHS],
