@@ -50,7 +50,7 @@ def recipe_of(
     Each phase's optimizer and schedule are made, looked at, and thrown away.
     """
     phases = (phases,) if isinstance(phases, Phase) else tuple(phases)
-    steps_per_epoch = number_of_batches(len(data) - validation, batch_size)
+    per_epoch = number_of_batches(len(data) - validation, batch_size)
     found: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -62,9 +62,7 @@ def recipe_of(
         "phases": [phase.name for phase in phases],
         "data": described(data),
     }
-    found |= {
-        f"phase {phase.name!r}": _phase(phase, modules, epochs * steps_per_epoch, steps_per_epoch) for phase in phases
-    }
+    found |= {f"phase {phase.name!r}": _phase(phase, modules, epochs * per_epoch, per_epoch) for phase in phases}
     found |= {f"module {name!r}": architecture(module) for name, module in modules.items()}
     if start:
         found |= {f"start of {name!r}": weights(module) for name, module in modules.items()}

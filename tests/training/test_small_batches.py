@@ -7,14 +7,18 @@ from torch import Tensor, nn
 
 from aelib.data import Batch
 from aelib.models.adversarial import AdversarialAutoencoder, ReconstructionLoss
-from aelib.models.beta_vae import BetaTCVAE
+from aelib.models.beta_vae import TotalCorrelation
 from aelib.models.contractive import ContractiveOutput, DeepContractive, RelativeContractive
-from aelib.models.vae import DenseVAE
+from aelib.models.vae import ELBO, DenseVAE
 from aelib.training import Phase, fit
 from aelib.training.batches import batches, number_of_batches, part
 from aelib.training.optimizers import adam, one_cycle, sgd
 
 SHAPE = (1, 8, 8)
+
+
+def tcvae(examples: int) -> ELBO:
+    return ELBO(divergence=TotalCorrelation(examples=examples))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_batch_normalization_and_the_aggregate_posterior_bear_what_is_left():
     fit(ae.nets(), Phase(ReconstructionLoss(), updates=("encoder", "decoder")), blobs(33, 8), epochs=1, batch_size=16)
     vae = DenseVAE((64, 20, 3), nn.Tanh, SHAPE)
     options = dict(epochs=1, batch_size=16, validation=17)
-    history = fit({"vae": vae}, Phase(BetaTCVAE(examples=33)), blobs(50, 8), **options)
+    history = fit({"vae": vae}, Phase(tcvae(examples=33)), blobs(50, 8), **options)
     assert history.value.notna().all()
 
 
@@ -105,7 +109,7 @@ def test_what_needs_two_examples_says_so():
     with pytest.raises(ValueError, match="the variance of two codes or more; this batch has 1"):
         RelativeContractive().penalty(one)
     with pytest.raises(ValueError, match="from a batch of 2 to 60 of them; this one has 1"):
-        BetaTCVAE(examples=60)({"vae": DenseVAE((64, 20, 3), nn.Tanh, SHAPE)}, Batch(torch.zeros(1, *SHAPE), None))
+        tcvae(examples=60)({"vae": DenseVAE((64, 20, 3), nn.Tanh, SHAPE)}, Batch(torch.zeros(1, *SHAPE), None))
     two = ContractiveOutput(*[torch.eye(2, 3)] * 3, torch.tensor([1.0, 3.0]))
     expected: Tensor = torch.tensor(2.0 / 0.5)  # a mean of 2 over variances of 1/4, 1/4 and 0
     torch.testing.assert_close(RelativeContractive().penalty(two), expected)
