@@ -26,10 +26,18 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 if importlib.util.find_spec("aelib") is None:  # on Colab, say
-    address = "git+https://github.com/address--not-fixed/autoencoders"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", f"aelib[notebooks] @ {address}"], check=True)
+    # The package, with the records of long trainings beside it.
+    address = "https://github.com/address--not-fixed/autoencoders"
+    checkout = Path.cwd() / "autoencoders"
+    if not checkout.exists():
+        clone = ["git", "clone", "-q", "--depth", "1", address, checkout]
+        subprocess.run(clone, check=True)
+    install = [sys.executable, "-m", "pip", "install", "-q", "-e"]
+    subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
+    sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
 # %%
 import math

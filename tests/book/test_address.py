@@ -32,7 +32,7 @@ def test_a_notebook_opens_itself_on_colab_and_installs_from_the_address(path: Pa
     expected = f"https://colab.research.google.com/github/{OWNER}/{NAME}/blob/main/notebooks/{path.stem}.ipynb"
     assert colab
     assert set(colab) == {expected}
-    assert re.findall(r"git\+(https://[^\s\"')]+)", text) == [ADDRESS]
+    assert re.findall(r"address = \"(.+)\"", text) == [ADDRESS]
 
 
 @pytest.mark.parametrize("path", ["README.md", "CITATION.cff", "book/intro.md"])
