@@ -33,7 +33,7 @@ class Entry:
         train: trains it in place, called with the model, the peak learning rate and what ``fit`` takes; None for a
             model that is finished when it is made.
         prior: whether codes may be drawn from N(0, I).
-        he: whether the model starts as He et al. (2015) say, by :func:`aelib.nets.he_init`.
+        he_start: whether the model starts as He et al. (2015) say, by :func:`aelib.nets.he_init`.
         kind: what sort of model it is, for the legends of figures.
         seeds: how many are run.
     """
@@ -42,7 +42,7 @@ class Entry:
     make: Callable[[], Any]
     train: Train | None = None
     prior: bool = False
-    he: bool = True
+    he_start: bool = True
     kind: str = "dense"
     seeds: int = 3
 
@@ -50,10 +50,10 @@ class Entry:
         """The untrained model that belongs to a seed."""
         torch.manual_seed(seed)
         model: nn.Module = self.make()
-        return he_init(model) if self.he and self.train else model
+        return he_init(model) if self.he_start and self.train else model
 
 
-def alone(objective: Objective, net: str = "ae") -> Train:
+def single_phase(objective: Objective, net: str = "ae") -> Train:
     """Training by one phase, Adam with one cycle up to the learning rate; the objective calls the model *net*."""
 
     def train(model: nn.Module, rate: float, **options: Any) -> pd.DataFrame:

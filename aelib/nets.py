@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ def mlp(widths: Sequence[int], activation: Callable[[], nn.Module], *, last: boo
     return nn.Sequential(*(layers if last else layers[:-1]))
 
 
-def at_hand(x: Tensor) -> bool:
+def reading_is_free(x: Tensor) -> bool:
     """Whether a look at the values of *x* is free: a step on a GPU would wait for them, a compiled one has none yet."""
     return x.is_cpu and not torch.compiler.is_compiling()
 
@@ -95,6 +96,12 @@ class UnitColumns(nn.Linear):
         return F.linear(z, self.columns(), self.bias)
 
 
+def _forget_second_copy(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """States of the first edition hold the shared layer a second time, as ``up``."""
+    for name in ("up.weight", "up.bias"):
+        state.pop(prefix + name, None)
+
+
 class Transposed(nn.Module):
     """A linear layer whose matrix is the transpose of another layer's: tied weights, with a bias of its own."""
 
@@ -103,6 +110,7 @@ class Transposed(nn.Module):
         self.in_features = layer.out_features
         self.bias = nn.Parameter(torch.zeros(layer.in_features))
         self._layer = (layer,)  # in a tuple it is no submodule: its weight is counted, moved and saved once
+        self.register_load_state_dict_pre_hook(_forget_second_copy)
 
     def columns(self) -> Tensor:  # (d, units)
         """The shared matrix, transposed."""
@@ -136,7 +144,7 @@ def he_init(module: nn.Module) -> nn.Module:
     return module
 
 
-def remember(lstm: nn.LSTM, bias: float = 1.0) -> nn.LSTM:
+def open_forget_gates(lstm: nn.LSTM, bias: float = 1.0) -> nn.LSTM:
     """Start the forget gates of an LSTM nearly open, so that its cells keep what they hold (Gers et al. 2000).
 
     PyTorch starts them half closed: what enters a cell is then gone after a few steps, and so is its gradient.

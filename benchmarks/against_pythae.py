@@ -38,7 +38,7 @@ from aelib.data import ImageSet, mnist
 from aelib.data.fetch.sources import cache_folder
 from aelib.models.quantizers import EMAQuantizer
 from aelib.models.vae import ELBO, DenseVAE
-from aelib.models.vqvae import Quantized, small_vqvae
+from aelib.models.vqvae import VQLoss, small_vqvae
 from aelib.nets import count_parameters
 from aelib.training import fit
 from aelib.training.optimizers import adam
@@ -50,7 +50,7 @@ REQUIREMENTS = HERE / "pythae-requirements.txt"
 
 RECIPES = {  # of the worker's networks; a code that nothing chooses is not moved, as there
     "VAE": Recipe(lambda: DenseVAE((784, 512, 20), nn.ReLU), "vae", ELBO()),
-    "VQ-VAE": Recipe(lambda: small_vqvae(EMAQuantizer(512, 16, restart=0)), "ae", Quantized(codebook=0)),
+    "VQ-VAE": Recipe(lambda: small_vqvae(EMAQuantizer(512, 16, restart=0)), "ae", VQLoss(codebook=0)),
 }
 
 

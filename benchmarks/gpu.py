@@ -21,7 +21,7 @@ from keeping import keep, measure
 
 from aelib.data import ImageSet, mnist
 from aelib.models.quantizers import EMAQuantizer
-from aelib.models.vqvae import Quantized, small_vqvae
+from aelib.models.vqvae import VQLoss, small_vqvae
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam
 
@@ -51,7 +51,7 @@ def train(images: ImageSet, epochs: int, batch_size: int, compile: bool | str) -
     if gpu:
         torch.cuda.reset_peak_memory_stats()
     began = time.perf_counter()
-    phase = Phase(Quantized(codebook=0.0), adam(1e-3 * (batch_size / 128) ** 0.5))
+    phase = Phase(VQLoss(codebook=0.0), adam(1e-3 * (batch_size / 128) ** 0.5))
     history = fit({"ae": model}, phase, images, epochs=epochs, batch_size=batch_size, compile=compile)
     total = time.perf_counter() - began  # fit has read the last epoch's numbers: the GPU is done
     errors = history[history.term == "reconstruction"].value

@@ -50,7 +50,7 @@ from aelib import explorer, plots
 from aelib.data import Batch, mnist, photographs, whiten, whitened_patches
 from aelib.likelihoods import bernoulli_kl
 from aelib.metrics import accuracy, codes, dead_units, l0, reconstructions, refit, unexplained
-from aelib.models.sparse import Activity, AuxK, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
+from aelib.models.sparse import AuxK, DeadUnits, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
 from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
 from aelib.records.claims import Claims
 from aelib.records.first_edition import recorded
@@ -333,7 +333,7 @@ for rate in (0.003, 0.001):
     for label, objective in ((f"rate {rate}", Sparse()), (f"rate {rate}, AuxK", AuxK(alpha=0.25))):
         torch.manual_seed(0)
         model = SparseAutoencoder(512, lambda: TopK(8), shape=(1, 8, 8), decoder="unit columns").center(x_patches)
-        nets = {"ae": model, "activity": Activity(512, patience=5000)}
+        nets = {"ae": model, "dead units": DeadUnits(512, patience=5000)}
         phase = Phase(objective, adam(rate), one_cycle(), updates=("ae",))
         history = fit(nets, phase, patches, epochs=profile(smoke=2, quick=2, full=6), batch_size=500)
         revival[label] = model, history
@@ -522,7 +522,7 @@ units = 800
 torch.manual_seed(0)
 seen = deep.encode(x_digits[:10_000]).detach()
 lens = SparseAutoencoder(units, lambda: TopK(16), shape=(200,), decoder="unit columns").center(seen)
-nets = {"ae": lens, "below": deep.encoder, "activity": Activity(units, patience=len(digits.train))}
+nets = {"ae": lens, "below": deep.encoder, "dead units": DeadUnits(units, patience=len(digits.train))}
 phase = Phase(OnCodes(AuxK()), adam(1e-3), one_cycle(), updates=("ae",))
 history = fit(nets, phase, digits.train, epochs=profile(smoke=1, quick=1, full=4), batch_size=500)
 

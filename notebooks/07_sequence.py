@@ -53,7 +53,8 @@ from aelib import explorer, plots
 from aelib.data import EOS, PAD, Batch, Buckets, Grammar, TextSet, Vocabulary, imdb, rotten_tomatoes, tokenize
 from aelib.metrics import codes, exact_matches, nats_per_word, rewritten, steps_to, word_accuracies
 from aelib.models.decoding import beam_search
-from aelib.models.recurrent import AttentionSeq2Seq, LabelCrossEntropy, Seq2Seq, SequenceClassifier, TokenCrossEntropy
+from aelib.models.recurrent import AttentionSeq2Seq, Seq2Seq, SequenceClassifier, TokenCrossEntropy
+from aelib.models.stacked import LabelCrossEntropy
 from aelib.nets import count_parameters
 from aelib.records.claims import Claims
 from aelib.records.first_edition import recorded
@@ -484,7 +485,7 @@ labeled = {n: pool[held:][:n] for n in profile(smoke=(100,), quick=(2_000,), ful
 
 def accuracy(classifier, data):
     with torch.inference_mode():
-        guesses = [classifier(data.batch(part).x).argmax(1) for part in torch.arange(len(data)).split(500)]
+        guesses = [classifier(data.batch(part).x).logits.argmax(1) for part in torch.arange(len(data)).split(500)]
     return (torch.cat(guesses) == data.y).float().mean().item()
 
 

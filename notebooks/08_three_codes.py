@@ -276,13 +276,13 @@ def vq_loss(x, encoder, codebook, decoder, beta=0.25):
 
 # %%
 from aelib.models.quantizers import FSQ, EMAQuantizer, VectorQuantizer
-from aelib.models.vqvae import Quantized, small_vqvae
+from aelib.models.vqvae import VQLoss, small_vqvae
 
 torch.manual_seed(0)
 vq = small_vqvae(VectorQuantizer(512, 16))
 parts = [*vq.encoder.parameters(), vq.codebook, *vq.decoder.parameters()]
 inline = vq_loss(x_test[:8], vq.encoder, vq.codebook, vq.decoder)
-ours = Quantized()({"ae": vq.eval()}, Batch(x_test[:8], None))["loss"]
+ours = VQLoss()({"ae": vq.eval()}, Batch(x_test[:8], None))["loss"]
 torch.testing.assert_close(ours, inline)
 for a, b in zip(torch.autograd.grad(ours, parts), torch.autograd.grad(inline, parts), strict=True):
     torch.testing.assert_close(a, b)
@@ -403,7 +403,7 @@ def measured(model):
 # %%
 OBJECTIVES = {
     "Autoencoder": SquaredError(), "Contractive": RelativeContractive(deep_strength),
-    "VAE": ELBO(), "VQ-VAE": Quantized(codebook=0.0), "FSQ": SquaredError(),
+    "VAE": ELBO(), "VQ-VAE": VQLoss(codebook=0.0), "FSQ": SquaredError(),
 }
 watched = data.train[: profile(smoke=50, quick=2000, full=2000)]
 
@@ -493,9 +493,9 @@ from aelib.metrics import code_grids, code_usage
 SIZES = profile(smoke=(8, 64), quick=(8, 64), full=(8, 64, 512, 4096))
 NOISES = profile(smoke=(0.1,), quick=(0.1,), full=(0.05, 0.1, 0.2, 0.4))
 QUANTIZERS = {
-    "VQ-VAE": (lambda size: EMAQuantizer(size, 16), Quantized(codebook=0.0)),
+    "VQ-VAE": (lambda size: EMAQuantizer(size, 16), VQLoss(codebook=0.0)),
     "FSQ": (lambda size: FSQ((8,) * round(math.log(size, 8))), SquaredError()),
-    "Straight-through": (lambda size: VectorQuantizer(size, 16), Quantized()),
+    "Straight-through": (lambda size: VectorQuantizer(size, 16), VQLoss()),
 }
 
 

@@ -53,9 +53,11 @@ from aelib import explorer, plots
 from aelib.data import CLOTHES, fashion_mnist, mnist
 from aelib.likelihoods import Gaussian
 from aelib.metrics import active_units, codes, dead_units, l0, per_pixel, psnr, reconstructions
-from aelib.models.autoencoder import Autoencoder, SquaredError
-from aelib.models.five import Pooled, RectifiedDense, RowCode, RowStates, SquaredErrorL1, Strided
+from aelib.models.autoencoder import Autoencoder, RectifiedDense, SquaredError
+from aelib.models.convolutional import PooledConvolutional, StridedConvolutional
 from aelib.models.pca import pca
+from aelib.models.rows import RowCode, RowStates
+from aelib.models.sparse import L1Sparse
 from aelib.models.vae import ELBO, DenseVAE
 from aelib.nets import count_parameters, he_init
 from aelib.records.claims import Claims
@@ -124,7 +126,7 @@ torch.testing.assert_close(published(x_test[:8]), packaged(x_test[:8]).x_hat)
 # %%
 NETWORKS = {
     "FC": RectifiedDense,
-    "CNN": Pooled,
+    "CNN": PooledConvolutional,
     "Sparse": RectifiedDense,  # the published class differs from FC's by its name
     "RNN": RowStates,
     "VAE": partial(DenseVAE, (784, 400, 32), nn.ReLU, likelihood=Gaussian(0.5**0.5, link="logit")),
@@ -382,8 +384,8 @@ plots.reconstruction_rows(shown.images(), {name: copies(runs[name, 0][0], shown.
 ALPHA = 0.1
 FAIR = {
     "FC": (partial(Autoencoder, (784, 128, 64), nn.ReLU), SquaredError()),
-    "CNN": (Strided, SquaredError()),
-    "Sparse": (partial(RectifiedDense, unit_columns=True), SquaredErrorL1(ALPHA)),
+    "CNN": (StridedConvolutional, SquaredError()),
+    "Sparse": (partial(RectifiedDense, unit_columns=True), L1Sparse(alpha=ALPHA / 2)),
     "RNN": (RowCode, SquaredError()),
     "VAE": (partial(DenseVAE, (784, 400, 64), nn.ReLU, likelihood=Gaussian(0.1, link="logit")), ELBO()),
 }

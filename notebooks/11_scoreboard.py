@@ -51,7 +51,7 @@ from IPython.display import HTML
 from torch import nn
 
 from aelib import explorer, metrics, plots
-from aelib.comparison import Comparison, Entry, alone, seconds_to
+from aelib.comparison import Comparison, Entry, seconds_to, single_phase
 from aelib.data import ImageSet, mnist
 from aelib.nets import count_parameters, he_init, mlp
 from aelib.records.claims import Claims
@@ -134,7 +134,7 @@ def after_rbms(model, rate, *, data, epochs, seed, **options):
         history = fit({"rbm": rbms[-1], "below": below}, phase, data, epochs=half, batch_size=100, seed=seed)
         seconds += sum(history.attrs["seconds"])
     model.load_state_dict(unroll(rbms).state_dict())
-    history = alone(SquaredError())(model, rate, data=data, epochs=epochs - half, seed=seed, **options)
+    history = single_phase(SquaredError())(model, rate, data=data, epochs=epochs - half, seed=seed, **options)
     history.attrs["before"] = seconds
     return history
 
@@ -180,13 +180,13 @@ class RelativeL1(SquaredError):
 # %%
 from aelib.models.contractive import DeepContractive, RelativeContractive
 from aelib.models.denoising import Denoising, GaussianNoise
-from aelib.models.five import RowCode
 from aelib.models.iwae import IWAE
 from aelib.models.pca import pca
 from aelib.models.quantizers import FSQ, EMAQuantizer
+from aelib.models.rows import RowCode
 from aelib.models.sparse import TopK
 from aelib.models.vae import ELBO, VAE
-from aelib.models.vqvae import Quantized
+from aelib.models.vqvae import VQLoss
 
 
 # %%
@@ -207,25 +207,25 @@ def vq(quantizer):
 
 
 # %%
-plain, symbols = alone(SquaredError()), dict(kind="symbols", seeds=1)
+plain, symbols = single_phase(SquaredError()), dict(kind="symbols", seeds=1)
 C = {n: name for n, name in enumerate(("00_first_three", "01_hinton_salakhutdinov", "02_denoising", "03_sparse", "04_variational",
      "05_beta_vae", "06_adversarial", "07_sequence", "08_three_codes", "09_three_networks", "10_five_autoencoders"))}
 REGISTRY = {
     "PCA": Entry(C[1], clipped_pca, seeds=1),
     "Autoencoder": Entry(C[0], on_codes, plain),
     "Stacked": Entry(C[9], lambda: Autoencoder((784, 512, 256, 128, CODE), nn.ReLU), plain),
-    "RBM-pretrained": Entry(C[1], lambda: Autoencoder(WIDTHS, nn.Sigmoid), after_rbms, he=False),
-    "Denoising": Entry(C[2], on_codes, alone(Denoising(SquaredError(), GaussianNoise(0.3)))),
+    "RBM-pretrained": Entry(C[1], lambda: Autoencoder(WIDTHS, nn.Sigmoid), after_rbms, he_start=False),
+    "Denoising": Entry(C[2], on_codes, single_phase(Denoising(SquaredError(), GaussianNoise(0.3)))),
     "Sparse, top-k": Entry(C[3], lambda: on_codes(TopK(16)), plain),
-    "Sparse, L1": Entry(C[3], lambda: on_codes(nn.ReLU()), alone(RelativeL1())),
-    "Contractive": Entry(C[8], lambda: DeepContractive(*dense()), alone(RelativeContractive(1.0))),
-    "VAE": Entry(C[4], lambda: VAE(*dense(2)), alone(ELBO(), "vae"), prior=True),
-    "β-VAE": Entry(C[5], lambda: VAE(*dense(2)), alone(ELBO(beta=4), "vae"), prior=True),
-    "IWAE": Entry(C[4], lambda: VAE(*dense(2)), alone(IWAE(5), "vae"), prior=True),
+    "Sparse, L1": Entry(C[3], lambda: on_codes(nn.ReLU()), single_phase(RelativeL1())),
+    "Contractive": Entry(C[8], lambda: DeepContractive(*dense()), single_phase(RelativeContractive(1.0))),
+    "VAE": Entry(C[4], lambda: VAE(*dense(2)), single_phase(ELBO(), "vae"), prior=True),
+    "β-VAE": Entry(C[5], lambda: VAE(*dense(2)), single_phase(ELBO(beta=4), "vae"), prior=True),
+    "IWAE": Entry(C[4], lambda: VAE(*dense(2)), single_phase(IWAE(5), "vae"), prior=True),
     "AAE": Entry(C[6], lambda: aae.AdversarialAutoencoder(CODE, hidden=WIDTHS[1:3]), adversarially, prior=True),
     "Convolutional": Entry(C[9], lambda: EncoderDecoder(*convolutional()), plain, kind="convolutional", seeds=1),
     "LSTM": Entry(C[10], RowCode, plain, kind="recurrent", seeds=1),
-    "VQ-VAE": Entry(C[8], lambda: vq(EMAQuantizer(SYMBOLS, 16)), alone(Quantized(codebook=0.0)), **symbols),
+    "VQ-VAE": Entry(C[8], lambda: vq(EMAQuantizer(SYMBOLS, 16)), single_phase(VQLoss(codebook=0.0)), **symbols),
     "FSQ": Entry(C[8], lambda: vq(FSQ((8, 8, 8))), plain, **symbols),
 }
 
@@ -583,10 +583,10 @@ def flat(ends=1):
 
 PLANES = {
     "Autoencoder": (lambda: EncoderDecoder(*flat()), plain),
-    "Denoising": (lambda: EncoderDecoder(*flat()), alone(Denoising(SquaredError(), GaussianNoise(0.3)))),
-    "Sparse, L1": (lambda: EncoderDecoder(*flat()), alone(RelativeL1(1.0))),
-    "VAE": (lambda: VAE(*flat(2)), alone(ELBO(), "vae")),
-    "β-VAE": (lambda: VAE(*flat(2)), alone(ELBO(beta=4), "vae")),
+    "Denoising": (lambda: EncoderDecoder(*flat()), single_phase(Denoising(SquaredError(), GaussianNoise(0.3)))),
+    "Sparse, L1": (lambda: EncoderDecoder(*flat()), single_phase(RelativeL1(1.0))),
+    "VAE": (lambda: VAE(*flat(2)), single_phase(ELBO(), "vae")),
+    "β-VAE": (lambda: VAE(*flat(2)), single_phase(ELBO(beta=4), "vae")),
     "AAE": (lambda: aae.AdversarialAutoencoder(2, hidden=(48,)), partial(adversarially, code=2)),
 }
 page = {}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from aelib.comparison import Comparison, Entry, alone, seconds_to
+from aelib.comparison import Comparison, Entry, seconds_to, single_phase
 from aelib.data import ImageSet
 from aelib.metrics import per_pixel, reconstructions
 from aelib.models.autoencoder import Autoencoder, SquaredError
@@ -17,7 +17,7 @@ WIDTHS = (64, 16, 4)
 
 
 def small_entry(**changes) -> Entry:
-    given = dict(make=lambda: Autoencoder(WIDTHS, nn.ReLU, (1, 8, 8)), train=alone(SquaredError()))
+    given = dict(make=lambda: Autoencoder(WIDTHS, nn.ReLU, (1, 8, 8)), train=single_phase(SquaredError()))
     return Entry("00_first_three", **given | changes)
 
 
@@ -30,7 +30,7 @@ def test_a_seed_decides_the_start_and_he_can_be_declined():
     one, same, other = (small_entry().start(seed).encoder[1].weight for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
-    kept = small_entry(he=False).start(0)
+    kept = small_entry(he_start=False).start(0)
     torch.manual_seed(0)
     assert torch.equal(kept.encoder[1].weight, Autoencoder(WIDTHS, nn.ReLU, (1, 8, 8)).encoder[1].weight)
 
@@ -48,7 +48,7 @@ def test_a_run_watches_the_held_out_images_after_each_epoch(small):
 def test_watching_does_not_change_the_training(small):
     watched, _ = protocol(small).run(small_entry(), 1e-2, seed=0)
     alone_ = small_entry().start(0)
-    alone(SquaredError())(alone_, 1e-2, data=small[:100], epochs=3, seed=0)
+    single_phase(SquaredError())(alone_, 1e-2, data=small[:100], epochs=3, seed=0)
     assert torch.equal(watched.encoder[1].weight, alone_.encoder[1].weight)
 
 
@@ -70,7 +70,7 @@ def test_a_rate_that_diverges_loses_to_any_that_does_not(small):
 
     def train(model, rate, **options):
         model.fatal = rate > 1
-        return alone(Explodes())(model, rate, **options)
+        return single_phase(Explodes())(model, rate, **options)
 
     fine, fatal = protocol(small, rates=(1e-2, 10.0)).losses(small_entry(train=train))
     assert fine < math.inf == fatal
@@ -81,7 +81,7 @@ def test_rates_are_tried_on_a_part_of_the_data_a_fifth_of_it_held_out(small):
 
     def train(model, rate, **options):
         seen.append((rate, len(options["data"]), options["validation"], options["epochs"], options["seed"]))
-        return alone(SquaredError())(model, rate, **options)
+        return single_phase(SquaredError())(model, rate, **options)
 
     losses = protocol(small).losses(small_entry(train=train))
     assert seen == [(1e-3, 50, 10, 2, 100), (1e-2, 50, 10, 2, 100)]

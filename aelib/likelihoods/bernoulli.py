@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aelib.likelihoods.shapes import check_floats, check_same_shape, check_trailing_shape
-from aelib.nets import at_hand
+from aelib.nets import reading_is_free
 
 ROUNDING = 1e-5  # by so much may resizing and interpolation leave [0, 1]
 
@@ -95,7 +95,7 @@ def _where_defined(value: Tensor, x: Tensor) -> Tensor:
     """*value*, if all of *x* lies in [0, 1]; else an error or, where a look at *x* would cost a wait, NaN."""
     if x.numel() == 0:
         return value
-    if at_hand(x):
+    if reading_is_free(x):
         Bernoulli().check(x)
         return value
     low, high = torch.aminmax(x)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aelib.nets import at_hand
+from aelib.nets import reading_is_free
 
 
 def categorical_nll(logits: Tensor, target: Tensor, ignore: int | None = None) -> Tensor:
@@ -46,6 +46,6 @@ def perplexity(counts: Tensor) -> Tensor:
     Raises:
         ValueError: nothing was counted (on a GPU, where a look would cost a wait, the answer is NaN).
     """
-    if counts.numel() == 0 or (at_hand(counts) and not counts.sum() > 0):
+    if counts.numel() == 0 or (reading_is_free(counts) and not counts.sum() > 0):
         raise ValueError("The perplexity of no symbols is undefined: count one or more.")
     return torch.special.entr(counts / counts.sum()).sum().exp()

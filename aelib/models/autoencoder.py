@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from aelib.data import Batch
 from aelib.likelihoods import bernoulli_nll, squared_error
-from aelib.nets import check_codes, check_images, check_widths, mlp
+from aelib.nets import UnitColumns, check_codes, check_images, check_widths, mlp
 
 
 class Reconstruction(NamedTuple):
@@ -88,6 +88,37 @@ class Autoencoder(EncoderDecoder):
         encoder = nn.Sequential(nn.Flatten(), *mlp(widths, activation))
         decoder = nn.Sequential(*mlp(widths[::-1], activation), nn.Unflatten(1, tuple(shape)))
         super().__init__(encoder, decoder, shape)
+
+
+class RectifiedDense(EncoderDecoder):
+    """Dense layers down to a code without negative numbers, and back up: a ReLU follows the code's layer too.
+
+    ``RectifiedDense()`` is published twice, as "fully connected" and as "sparse": Vakacharla, "Exploring autoencoders
+    with the FashionMNIST dataset", GitHub (2025).
+
+    Args:
+        widths: from the number of pixels down to the size of the code.
+        unit_columns: whether the weights that leave each number of the code have length one. A penalty on the code
+            needs it: else the code shrinks and these weights grow instead.
+        shape: (C, H, W) of an image.
+
+    Raises:
+        ValueError: the first width is not C·H·W, or there are fewer than two.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (784, 128, 64),
+        *,
+        unit_columns: bool = False,
+        shape: Sequence[int] = (1, 28, 28),
+    ) -> None:
+        check_widths(widths, shape, self)
+        encoder = nn.Sequential(nn.Flatten(), *mlp(widths, nn.ReLU, last=True))
+        up = mlp(widths[::-1], nn.ReLU)
+        if unit_columns:
+            up[0] = UnitColumns(widths[-1], widths[-2])
+        super().__init__(encoder, nn.Sequential(*up, nn.Unflatten(1, tuple(shape))), shape)
 
 
 @dataclass(frozen=True)

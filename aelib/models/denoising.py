@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aelib.data import Batch
 from aelib.models.autoencoder import EncoderDecoder
+from aelib.nets import Transposed
 
 Corruption = Callable[[Tensor], Tensor]
 
@@ -121,18 +121,6 @@ class Denoising:
         return self.objective({**nets, "ae": _Corrupted(nets["ae"], self.corruption)}, batch)
 
 
-class _Transposed(nn.Module):
-    """The way back by the transposed weights of a linear layer, with a bias of its own."""
-
-    def __init__(self, up: nn.Linear) -> None:
-        super().__init__()
-        self.up = up
-        self.bias = nn.Parameter(torch.zeros(up.in_features))
-
-    def forward(self, h: Tensor) -> Tensor:  # (B, hidden) -> (B, inputs)
-        return F.linear(h, self.up.weight.T, self.bias)
-
-
 class TiedAutoencoder(EncoderDecoder):
     r"""One layer with tied weights: :math:`z = \sigma(W x + b), \ \hat x = \sigma(W^\top z + b')`.
 
@@ -152,7 +140,7 @@ class TiedAutoencoder(EncoderDecoder):
         nn.init.xavier_uniform_(up.weight, gain)
         nn.init.zeros_(up.bias)
         encoder = nn.Sequential(nn.Flatten(), up, nn.Sigmoid())
-        super().__init__(encoder, nn.Sequential(_Transposed(up), nn.Unflatten(1, tuple(shape))), shape)
+        super().__init__(encoder, nn.Sequential(Transposed(up), nn.Unflatten(1, tuple(shape))), shape)
 
 
 def logistic_stack(widths: Sequence[int]) -> nn.Sequential:

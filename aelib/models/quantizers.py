@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from aelib.collective import sum_over_processes
 from aelib.likelihoods import code_counts
-from aelib.nets import at_hand
+from aelib.nets import reading_is_free
 
 
 class Chosen(NamedTuple):
@@ -63,7 +63,7 @@ class VectorQuantizer(Quantizer):
     r"""The nearest of *K* vectors, :math:`\arg\min_k \lVert z_p - e_k \rVert`, learned by gradient.
 
     van den Oord et al. (2017), equations 1 and 2. The codebook is a parameter, which the second term of
-    :class:`~aelib.models.vqvae.Quantized` trains; it starts uniform in :math:`\pm 1/K`.
+    :class:`~aelib.models.vqvae.VQLoss` trains; it starts uniform in :math:`\pm 1/K`.
 
     In training mode it keeps a running mean of how often each code is chosen. A code whose share falls below *restart*
     times 1/K is dead: it is moved to an answer of the encoder, taken at random from the batch. The mean starts at 0, so
@@ -116,7 +116,7 @@ class VectorQuantizer(Quantizer):
         counts = sum_over_processes(code_counts(indices, len(self.share)))
         self.share.lerp_(counts / counts.sum(), 1 - self.decay)
         dead = self.share < self.restart / len(self.share)
-        if self.restart == 0 or (at_hand(dead) and not dead.any()):
+        if self.restart == 0 or (reading_is_free(dead) and not dead.any()):
             return
         new = z[torch.randint(len(z), (len(self.share),), device=z.device)].contiguous()
         if dist.is_available() and dist.is_initialized():

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from aelib.data import EOS, PAD, UNKNOWN, Batch, reversed_words, with_end
 from aelib.likelihoods import categorical_nll
 from aelib.models.decoding import beam_search, greedy
-from aelib.nets import at_hand, remember
+from aelib.models.stacked import Classification
+from aelib.nets import open_forget_gates, reading_is_free
 
 
 class SequenceReconstruction(NamedTuple):
@@ -76,8 +77,8 @@ class Seq2Seq(nn.Module):
         state = 2 * layers * hidden
         self.reverse, self.layers, self.latent = reverse, layers, latent or state
         self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=PAD)
-        self.encoder = remember(nn.LSTM(embedding, hidden, layers, batch_first=True))
-        self.decoder = self.encoder if tied else remember(nn.LSTM(embedding, hidden, layers, batch_first=True))
+        self.encoder = open_forget_gates(nn.LSTM(embedding, hidden, layers, batch_first=True))
+        self.decoder = self.encoder if tied else open_forget_gates(nn.LSTM(embedding, hidden, layers, batch_first=True))
         self.down: nn.Module = nn.Linear(state, latent) if latent else nn.Identity()
         self.up: nn.Module = nn.Linear(latent, state) if latent else nn.Identity()
         self.output = nn.Linear(hidden, vocabulary)
@@ -152,7 +153,7 @@ class Seq2Seq(nn.Module):
         if x.dtype != torch.int64:
             raise TypeError(f"{type(self).__name__} expects word numbers, int64; it got {x.dtype}.")
         size = self.embedding.num_embeddings
-        if x.numel() and at_hand(x) and not 0 <= int(x.min()) <= int(x.max()) < size:
+        if x.numel() and reading_is_free(x) and not 0 <= int(x.min()) <= int(x.max()) < size:
             raise ValueError(
                 f"{type(self).__name__} has {size} words, numbered from 0; it got {int(x.min())} to {int(x.max())}. "
                 "Encode the sentences with the vocabulary that the model was made for."
@@ -189,6 +190,8 @@ class AttentionSeq2Seq(Seq2Seq):
 class SequenceClassifier(nn.Module):
     """A linear layer on a sequence autoencoder's code, after dropout. Training it trains the encoder too.
 
+    The objective is :class:`~aelib.models.stacked.LabelCrossEntropy`.
+
     Args:
         autoencoder: pretrained or not; its encoder is shared, not copied.
         classes: how many.
@@ -200,9 +203,10 @@ class SequenceClassifier(nn.Module):
         self.autoencoder, self.dropout = autoencoder, nn.Dropout(dropout)
         self.head = nn.Linear(autoencoder.latent, classes)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, T) -> (B, classes)
-        """The logits of the classes."""
-        return self.head(self.dropout(self.autoencoder.encode(x)))
+    def forward(self, x: Tensor) -> Classification:
+        """Logits and codes of a batch of sentences (B, T)."""
+        z = self.autoencoder.encode(x)
+        return Classification(self.head(self.dropout(z)), z)
 
 
 @dataclass(frozen=True)
@@ -235,15 +239,3 @@ class TokenCrossEntropy:
             real = target != PAD
             right = (out.logits.argmax(2) == target)[real].float().mean()
             return {"loss": loss, "nats per word": loss * len(target) / real.sum(), "word accuracy": right}
-
-
-@dataclass(frozen=True)
-class LabelCrossEntropy:
-    """The cross-entropy of the label, in nats per sentence. Calls ``nets["classifier"]``; reports the accuracy."""
-
-    def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
-        if batch.y is None:
-            raise ValueError("A classifier learns from labels; this set has none. Make it with labels=....")
-        logits = nets["classifier"](batch.x)
-        accuracy = (logits.detach().argmax(1) == batch.y).float().mean()
-        return {"loss": cross_entropy(logits, batch.y), "accuracy": accuracy}

@@ -137,10 +137,10 @@ class SparseAutoencoder(EncoderDecoder):
         return SparseReconstruction(self.decode(z), z, residual, norm)
 
 
-class Activity(nn.Module):
+class DeadUnits(nn.Module):
     """Counts for each unit how many examples ago it was last active (not zero), over all processes together.
 
-    Give it to ``fit`` beside the autoencoder, as ``"activity"``: it has no parameter, and counts training examples
+    Give it to ``fit`` beside the autoencoder, as ``"dead units"``: it has no parameter, and counts training examples
     only. It is part of the saved state of a training, so that a resumed one goes on counting.
 
     Args:
@@ -177,7 +177,8 @@ class Sparse:
 
     summed over dimensions and averaged over the batch; biases do not decay (Ng 2011, section 2). Reports the whole
     ``squared error``, the ``penalty`` Ω, and ``active``, the mean number of units that are not zero. Calls
-    ``nets["ae"]``, and ``nets["activity"]`` if there is one, to report the ``dead`` units.
+    ``nets["ae"]``, any autoencoder if no weight decays, and ``nets["dead units"]`` if there is one, to report the
+    ``dead`` units.
     """
 
     weight_decay: float = 0.0
@@ -187,17 +188,17 @@ class Sparse:
         return out.x_hat.new_zeros(())
 
     def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
-        activity = nets.get("activity")
-        dead = activity.dead() if isinstance(activity, Activity) else None
-        out = nets["ae"](batch.x, dead)
+        counter = nets.get("dead units")
+        out = nets["ae"](batch.x, counter.dead()) if isinstance(counter, DeadUnits) else nets["ae"](batch.x)
         error, penalty = squared_error(out.x_hat, batch.x), self.penalty(out, batch.x)
+        loss = 0.5 * error + penalty
         terms = {
-            "loss": 0.5 * error + 0.5 * self.weight_decay * out.weight_norm + penalty,
+            "loss": loss + 0.5 * self.weight_decay * out.weight_norm if self.weight_decay else loss,
             "squared error": error,
             "penalty": penalty,
             "active": (out.z != 0).sum(1).float().mean(),
         }
-        return terms if activity is None else terms | {"dead": activity(out.z)}
+        return terms if counter is None else terms | {"dead": counter(out.z)}
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,7 @@ class AuxK(Sparse):
     r"""Ω :math:`= \tfrac{\alpha}{2} \lVert (x - \hat x) - D z_\text{dead} \rVert^2`: dead units learn the residual.
 
     :math:`z_\text{dead}` is the dead units' code for *x*; the residual is held fixed. Zero while no unit is dead.
-    Gao et al. (2025), appendix A.2. Needs ``nets["activity"]`` and a linear output.
+    Gao et al. (2025), appendix A.2. Needs ``nets["dead units"]`` and a linear output.
     """
 
     alpha: float = 1 / 32
@@ -243,6 +244,6 @@ class AuxK(Sparse):
         return missing * out.residual.detach().any()
 
     def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
-        if not isinstance(nets.get("activity"), Activity):
-            raise ValueError('AuxK needs to know the dead units: give fit {"ae": model, "activity": Activity(...)}.')
+        if not isinstance(nets.get("dead units"), DeadUnits):
+            raise ValueError('AuxK needs to know the dead units: give fit {"ae": model, "dead units": DeadUnits(...)}.')
         return super().__call__(nets, batch)

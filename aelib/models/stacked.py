@@ -62,7 +62,7 @@ class LabelCrossEntropy:
 
     def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
         if batch.y is None:
-            raise ValueError("LabelCrossEntropy needs a batch with labels; its y is None.")
+            raise ValueError("LabelCrossEntropy needs labels, and this batch has none; make the data set with them.")
         logits = nets["classifier"](batch.x).logits
         with torch.no_grad():
             error = 100 * (logits.argmax(1) != batch.y).float().mean()

@@ -122,7 +122,7 @@ class VQVAE(nn.Module):
 
 
 @dataclass(frozen=True)
-class Quantized:
+class VQLoss:
     r"""The loss of van den Oord et al. (2017), equation 3, with the squared error as its first term.
 
     .. math:: \lVert x - \hat x \rVert^2 + \lVert \text{sg}[z] - e \rVert^2 + \beta \lVert z - \text{sg}[e] \rVert^2
@@ -132,7 +132,7 @@ class Quantized:
     Calls ``nets["ae"]``. Reports ``"reconstruction"``, ``"codebook"``, ``"commitment"`` (without its weight),
     ``"perplexity"`` (of the batch) and ``"usage"`` (of the batch). A variant overrides one term: for
     :class:`~aelib.models.quantizers.EMAQuantizer`, whose codebook is no parameter, the second has no gradient and
-    only reports; :class:`~aelib.models.quantizers.FSQ` needs the first term alone, ``Quantized(codebook=0, beta=0)``.
+    only reports; :class:`~aelib.models.quantizers.FSQ` needs the first term alone, ``VQLoss(codebook=0, beta=0)``.
 
     Args:
         beta: weight of the commitment; 0.25 in the paper.

@@ -184,3 +184,15 @@ def test_impossible_noise_is_refused(wrong):
             GaussianNoise(wrong)
     with pytest.raises(ValueError, match="two or more widths"):
         logistic_stack((784,))
+
+
+def test_states_of_the_first_edition_are_read():
+    """They hold the tied matrix twice; a state has it once."""
+    torch.manual_seed(0)
+    layer, other = TiedAutoencoder(5, (1, 2, 2)), TiedAutoencoder(5, (1, 2, 2))
+    state = layer.state_dict()
+    assert sorted(state) == ["decoder.0.bias", "encoder.1.bias", "encoder.1.weight"]
+    up = {"decoder.0.up.weight": state["encoder.1.weight"], "decoder.0.up.bias": state["encoder.1.bias"]}
+    other.load_state_dict(state | up)
+    x = torch.rand(3, 1, 2, 2)
+    torch.testing.assert_close(other(x).x_hat, layer(x).x_hat)

@@ -11,7 +11,7 @@ from torch import nn
 from aelib import metrics
 from aelib.data import Batch, photographs, whiten, whitened_patches
 from aelib.likelihoods import bernoulli_kl, squared_error
-from aelib.models.sparse import Activity, AuxK, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
+from aelib.models.sparse import AuxK, DeadUnits, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
 from aelib.models.stacked import OnCodes
 from aelib.nets import UnitColumns, count_parameters
 from aelib.training import Phase, fit
@@ -155,7 +155,7 @@ def test_one_objective_trains_a_layer_of_a_stack(small):
 
 
 def test_activity_counts_examples_since_a_unit_was_active():
-    count = Activity(3, patience=4)
+    count = DeadUnits(3, patience=4)
     z = torch.tensor([[1.0, 0.0, 0.0], [0.0, -2.0, 0.0]])
     assert count(z) == 0
     assert count.idle.tolist() == [0, 0, 2]
@@ -171,15 +171,15 @@ def test_activity_counts_over_all_processes(monkeypatch):
     other = torch.tensor([0, 3, 0, 2])  # from the other process: how often each of three units, and of how many
     monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
     monkeypatch.setattr("torch.distributed.all_reduce", lambda seen: seen.add_(other))
-    count = Activity(3, patience=6)
+    count = DeadUnits(3, patience=6)
     count(torch.tensor([[1.0, 0.0, 0.0]]))
     assert count.idle.tolist() == [0, 0, 3]
 
 
-def dying(dead: list[int]) -> tuple[SparseAutoencoder, Activity]:
+def dying(dead: list[int]) -> tuple[SparseAutoencoder, DeadUnits]:
     """A top-4 autoencoder of 12 units, of which some cannot win."""
     torch.manual_seed(0)
-    model, count = SparseAutoencoder(12, lambda: TopK(4), SMALL, "unit columns"), Activity(12, patience=10)
+    model, count = SparseAutoencoder(12, lambda: TopK(4), SMALL, "unit columns"), DeadUnits(12, patience=10)
     with torch.no_grad():
         model.encoder[1].weight.abs_()
         model.encoder[1].bias.zero_()
@@ -192,7 +192,7 @@ def test_aux_k_teaches_dead_units_alone():
     dead = [2, 5, 11]
     model, count = dying(dead)
     given = batch()
-    terms = AuxK(alpha=0.5)({"ae": model, "activity": count}, given)
+    terms = AuxK(alpha=0.5)({"ae": model, "dead units": count}, given)
     terms["penalty"].backward()
     reached = model.encoder[1].weight.grad.abs().sum(1) > 0
     assert reached.nonzero().flatten().tolist() == dead
@@ -208,7 +208,7 @@ def test_aux_k_teaches_dead_units_alone():
 
 def test_aux_k_is_nothing_while_all_units_live():
     model, count = dying([])
-    terms = AuxK()({"ae": model, "activity": count}, batch())
+    terms = AuxK()({"ae": model, "dead units": count}, batch())
     assert terms["penalty"] == 0
     torch.testing.assert_close(terms["loss"], 0.5 * terms["squared error"])
     with pytest.raises(ValueError, match="AuxK needs to know the dead units"):
@@ -219,7 +219,7 @@ def test_aux_k_revives(small):
     counts = {}
     for objective in (Sparse(), AuxK(alpha=1.0)):
         model, count = dying([2, 5, 11])
-        nets = {"ae": model, "activity": count}
+        nets = {"ae": model, "dead units": count}
         fit(nets, Phase(objective, adam(0.01), updates=("ae",)), small, epochs=60, batch_size=30)
         counts[type(objective)] = metrics.dead_units(metrics.codes(model, small))
     assert counts[AuxK] < counts[Sparse]

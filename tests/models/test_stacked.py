@@ -73,7 +73,7 @@ def test_a_layer_is_trained_on_the_codes_of_those_below_and_they_stay():
 
 
 def test_errors_say_what_is_missing(classifier, small):
-    with pytest.raises(ValueError, match="needs a batch with labels"):
+    with pytest.raises(ValueError, match="needs labels"):
         LabelCrossEntropy()({"classifier": classifier}, Batch(small.images(), None))
     with pytest.raises(ValueError, match="at least one image"):
         accuracy(classifier, small[:0])

@@ -18,7 +18,7 @@ from aelib.models.quantizers import (
     VectorQuantizer,
     straight_through,
 )
-from aelib.models.vqvae import VQVAE, Quantized, small_vqvae
+from aelib.models.vqvae import VQVAE, VQLoss, small_vqvae
 from aelib.training import Phase, fit
 
 QUANTIZERS = {
@@ -83,7 +83,7 @@ def test_the_nearest_vector_is_chosen():
 def test_each_term_moves_its_own_side():
     torch.manual_seed(0)
     model, batch = small_vqvae(VectorQuantizer(8, 4), width=4), Batch(images(), None)
-    terms = Quantized()({"ae": model}, batch)
+    terms = VQLoss()({"ae": model}, batch)
     encoder, codebook, decoder = [*model.encoder.parameters()], [model.quantizer.vectors], [*model.decoder.parameters()]
 
     def moved(term, parameters):
@@ -103,7 +103,7 @@ def test_the_codebooks_gradient_by_hand():
     quantizer = known(VectorQuantizer(2, 1), [[0.0], [10.0]])
     model = VQVAE(nn.Sequential(nn.Identity()), quantizer, nn.Sequential(nn.Identity()), (1, 1, 3))
     x = torch.tensor([[[[1.0, 2.0, 9.0]]]])
-    terms = Quantized()({"ae": model}, Batch(x, None))
+    terms = VQLoss()({"ae": model}, Batch(x, None))
     assert terms["codebook"].item() == terms["commitment"].item() == pytest.approx(1 + 4 + 1)
     terms["codebook"].backward()
     # d/de of (1 - e)² + (2 - e)² at 0 and of (9 - e)² at 10.
@@ -113,9 +113,9 @@ def test_the_codebooks_gradient_by_hand():
 def test_the_terms_add_up_with_their_weights():
     torch.manual_seed(0)
     model, batch = small_vqvae(VectorQuantizer(8, 4), width=4), Batch(images(), None)
-    t = Quantized(beta=0.25)({"ae": model}, batch)
+    t = VQLoss(beta=0.25)({"ae": model}, batch)
     torch.testing.assert_close(t["loss"], t["reconstruction"] + t["codebook"] + 0.25 * t["commitment"])
-    t = Quantized(beta=2.0, codebook=0.0)({"ae": model}, batch)
+    t = VQLoss(beta=2.0, codebook=0.0)({"ae": model}, batch)
     torch.testing.assert_close(t["loss"], t["reconstruction"] + 2 * t["commitment"])
 
 
@@ -227,8 +227,8 @@ def test_the_model_offers_indices_vectors_and_images(make):
 @pytest.mark.parametrize(
     ("make", "objective"),
     [
-        (lambda: VectorQuantizer(8, 4, restart=0.1), Quantized()),
-        (lambda: EMAQuantizer(8, 4), Quantized(codebook=0.0)),
+        (lambda: VectorQuantizer(8, 4, restart=0.1), VQLoss()),
+        (lambda: EMAQuantizer(8, 4), VQLoss(codebook=0.0)),
         (lambda: FSQ((4, 4)), SquaredError()),
     ],
     ids=["vq", "ema", "fsq"],

@@ -16,7 +16,7 @@ from blobs import blobs
 from aelib.data import Batch, ImageSet
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.convolutional import Convolutional
-from aelib.models.sparse import Activity, Sparse, SparseAutoencoder, TopK
+from aelib.models.sparse import DeadUnits, Sparse, SparseAutoencoder, TopK
 from aelib.records.claims import Claims
 from aelib.records.runs import Run
 from aelib.training import EpochEnd, Fit, Phase, fit
@@ -78,14 +78,14 @@ claims.save()
 # Units that die count their rest over all examples, on whichever process these are.
 torch.manual_seed(0)
 sparse = SparseAutoencoder(30, lambda: TopK(3), (1, 8, 8)).double()
-activity = Activity(30, 50)
+activity = DeadUnits(30, 50)
 
 
 def counted(nets, batch: Batch) -> dict[str, Tensor]:
     return Sparse()(nets, Batch(batch.x.double(), batch.y))
 
 
-fit({"ae": sparse, "activity": activity}, Phase(counted, sgd(0.001), updates=("ae",)), data, epochs=1, batch_size=19)
+fit({"ae": sparse, "dead units": activity}, Phase(counted, sgd(0.001), updates=("ae",)), data, epochs=1, batch_size=19)
 seen["idle"] = activity.idle
 
 # Single precision, twice.

@@ -10,7 +10,6 @@ from torch import nn
 from aelib.data import Binarized, Grids, TextSet
 from aelib.interfaces import Data
 from aelib.likelihoods import Gaussian
-from aelib.models import recurrent
 from aelib.models.adversarial import (
     AdversarialAutoencoder,
     ClassificationLoss,
@@ -21,21 +20,21 @@ from aelib.models.adversarial import (
     ReconstructionLoss,
     SaturatingGeneratorLoss,
 )
-from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
+from aelib.models.autoencoder import Autoencoder, CrossEntropy, RectifiedDense, SquaredError
 from aelib.models.beta_vae import Capacity, TotalCorrelation
 from aelib.models.boltzmann import RBM, ContrastiveDivergence
 from aelib.models.contractive import Contractive, ContractiveAutoencoder, DeepContractive, RelativeContractive
-from aelib.models.convolutional import Convolutional, SuperResolution
+from aelib.models.convolutional import Convolutional, PooledConvolutional, StridedConvolutional, SuperResolution
 from aelib.models.denoising import Denoising, SaltAndPepper, TiedAutoencoder
-from aelib.models.five import Pooled, RectifiedDense, RowCode, RowStates, SquaredErrorL1, Strided
 from aelib.models.iwae import IWAE
 from aelib.models.pixelcnn import PixelCNN, SymbolLikelihood
 from aelib.models.quantizers import FSQ, EMAQuantizer, Quantizer, VectorQuantizer
 from aelib.models.recurrent import AttentionSeq2Seq, Seq2Seq, SequenceClassifier, TokenCrossEntropy
-from aelib.models.sparse import Activity, AuxK, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
+from aelib.models.rows import RowCode, RowStates
+from aelib.models.sparse import AuxK, DeadUnits, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
 from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
 from aelib.models.vae import ELBO, DenseVAE, WarmUp
-from aelib.models.vqvae import Quantized, small_vqvae
+from aelib.models.vqvae import VQLoss, small_vqvae
 from aelib.priors import Categorical, GaussianMixture, IsotropicGaussian
 from aelib.training import Phase
 
@@ -66,7 +65,7 @@ def gray_vae() -> Modules:
 
 def sparse(activation: Callable[[], nn.Module], decoder: str = "free") -> Callable[[], Modules]:
     def make() -> Modules:
-        return {"ae": SparseAutoencoder(30, activation, SHAPE, decoder), "activity": Activity(30, 100)}  # type: ignore[arg-type]
+        return {"ae": SparseAutoencoder(30, activation, SHAPE, decoder), "dead units": DeadUnits(30, 100)}  # type: ignore[arg-type]
 
     return make
 
@@ -148,7 +147,7 @@ TRAININGS: dict[str, Training] = {
     "07 attention": Training(lambda: {"ae": AttentionSeq2Seq(12, 6, 8)}, (Phase(TokenCrossEntropy()),), sentences),
     "07 sentiment": Training(
         lambda: {"classifier": SequenceClassifier(Seq2Seq(12, 6, 8))},
-        (Phase(recurrent.LabelCrossEntropy(), updates=("classifier",)),),
+        (Phase(LabelCrossEntropy(), updates=("classifier",)),),
         sentences,
     ),
     "08 contractive": Training(lambda: {"ae": ContractiveAutoencoder(20, SHAPE)}, (Phase(Contractive()),)),
@@ -157,19 +156,19 @@ TRAININGS: dict[str, Training] = {
     ),
     "08 contractive, deep": Training(deep_contractive, (Phase(RelativeContractive()),)),
     "08 codebook by gradient": Training(
-        codebook(lambda: VectorQuantizer(8, 4, restart=0.1)), (Phase(Quantized()),), lambda: blobs(20)
+        codebook(lambda: VectorQuantizer(8, 4, restart=0.1)), (Phase(VQLoss()),), lambda: blobs(20)
     ),
-    "08 codebook by averages": Training(codebook(lambda: EMAQuantizer(8, 4)), (Phase(Quantized()),), lambda: blobs(20)),
-    "08 finite scalars": Training(codebook(lambda: FSQ((3, 3))), (Phase(Quantized()),), lambda: blobs(20)),
+    "08 codebook by averages": Training(codebook(lambda: EMAQuantizer(8, 4)), (Phase(VQLoss()),), lambda: blobs(20)),
+    "08 finite scalars": Training(codebook(lambda: FSQ((3, 3))), (Phase(VQLoss()),), lambda: blobs(20)),
     "08 prior of codes": Training(
         lambda: {"prior": PixelCNN(10, (5, 1), 4, 1)},
         (Phase(SymbolLikelihood()),),
         lambda: Grids(torch.arange(300).view(60, 5, 1) % 10, torch.arange(60)),
     ),
-    "10 pooled": Training(lambda: {"ae": Pooled()}, (Phase(SquaredError()),), lambda: blobs(20)),
-    "10 strided": Training(lambda: {"ae": Strided()}, (Phase(SquaredError()),), lambda: blobs(20)),
+    "10 pooled": Training(lambda: {"ae": PooledConvolutional()}, (Phase(SquaredError()),), lambda: blobs(20)),
+    "10 strided": Training(lambda: {"ae": StridedConvolutional()}, (Phase(SquaredError()),), lambda: blobs(20)),
     "10 states of rows": Training(lambda: {"ae": RowStates()}, (Phase(SquaredError()),), lambda: blobs(20)),
     "10 code of rows": Training(lambda: {"ae": RowCode()}, (Phase(SquaredError()),), lambda: blobs(20)),
     "10 rectified": Training(lambda: {"ae": RectifiedDense()}, (Phase(SquaredError()),), lambda: blobs(20)),
-    "10 absolute values": Training(dense, (Phase(SquaredErrorL1(0.1)),)),
+    "10 absolute values": Training(dense, (Phase(L1Sparse(alpha=0.1)),)),
 }

@@ -16,7 +16,7 @@ from zoo import TRAININGS, Training
 
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.quantizers import EMAQuantizer
-from aelib.models.vqvae import Quantized, small_vqvae
+from aelib.models.vqvae import VQLoss, small_vqvae
 from aelib.training import Phase, fit
 from aelib.training.compiling import check_compile
 from aelib.training.optimizers import sgd
@@ -127,7 +127,7 @@ def test_a_compiled_codebook_revives_its_dead_codes() -> None:
     model = small_vqvae(EMAQuantizer(64, 4), 4)
     model.quantizer.vectors += 100  # nothing is near them
     before = model.codebook.clone()
-    fit({"ae": model}, Phase(Quantized(codebook=0)), blobs(16), epochs=1, batch_size=16, compile=TRACED)
+    fit({"ae": model}, Phase(VQLoss(codebook=0)), blobs(16), epochs=1, batch_size=16, compile=TRACED)
     assert (model.codebook - before).abs().amin(1).gt(50).all()
 
 

@@ -1,4 +1,4 @@
-"""The five published autoencoders, and what their losses and codes are."""
+"""Networks as they were published: their parameters, their codes, and what their losses hide."""
 
 import math
 
@@ -8,11 +8,14 @@ from torch import nn
 
 from aelib.data import Batch
 from aelib.likelihoods import Gaussian, gaussian_kl, squared_error
-from aelib.models.five import Pooled, RectifiedDense, Repeat, RowCode, RowStates, SquaredErrorL1, States, Strided
+from aelib.models.autoencoder import RectifiedDense
+from aelib.models.convolutional import PooledConvolutional, StridedConvolutional
+from aelib.models.rows import RowCode, RowStates
+from aelib.models.sparse import L1Sparse
 from aelib.models.vae import ELBO, DenseVAE
-from aelib.nets import count_parameters, remember
+from aelib.nets import count_parameters
 
-MODELS = [RectifiedDense, Pooled, Strided, RowStates, RowCode]
+MODELS = [RectifiedDense, PooledConvolutional, StridedConvolutional, RowStates, RowCode]
 
 
 @pytest.mark.parametrize(
@@ -20,8 +23,8 @@ MODELS = [RectifiedDense, Pooled, Strided, RowStates, RowCode]
     [
         (RectifiedDense, 64, 784 * 128 + 128 + 128 * 64 + 64 + 64 * 128 + 128 + 128 * 784 + 784),
         (lambda: RectifiedDense(unit_columns=True), 64, 218_192),
-        (Pooled, 1568, 16 * 9 + 16 + 32 * 16 * 9 + 32 + 32 * 16 * 9 + 16 + 16 * 9 + 1),
-        (Strided, 64, 456_865),
+        (PooledConvolutional, 1568, 16 * 9 + 16 + 32 * 16 * 9 + 32 + 32 * 16 * 9 + 16 + 16 * 9 + 1),
+        (StridedConvolutional, 64, 456_865),
         (RowStates, 3584, 4 * 128 * (28 + 128 + 2) + 4 * 28 * (128 + 28 + 2)),
         (RowCode, 64, 4 * 128 * (28 + 128 + 2) + 128 * 64 + 64 + 4 * 128 * (64 + 128 + 2) + 128 * 28 + 28),
     ],
@@ -51,6 +54,14 @@ def test_what_is_no_batch_of_images_is_refused(make, wrong):
         make().encode(wrong)
 
 
+def test_two_pictures_with_one_code_have_one_reconstruction():
+    torch.manual_seed(0)
+    for model in (RowCode().eval(), StridedConvolutional().eval()):
+        z = torch.randn(1, 64).expand(2, 64)
+        first, second = model.decode(z)
+        torch.testing.assert_close(first, second)
+
+
 def test_widths_must_fit_the_image():
     with pytest.raises(ValueError, match=r"RectifiedDense .* the first 784; it got \(100, 10\)"):
         RectifiedDense((100, 10))
@@ -72,7 +83,7 @@ def test_unit_columns_have_length_one():
 
 def test_pooling_is_blind_to_what_is_not_the_largest():
     """A convolution that hands the picture on, then pooling: all but the largest of four pixels is lost."""
-    model = Pooled()
+    model = PooledConvolutional()
     with torch.no_grad():
         for layer in (model.encoder[0], model.encoder[3]):
             layer.weight.zero_()
@@ -81,68 +92,6 @@ def test_pooling_is_blind_to_what_is_not_the_largest():
     x = torch.rand(2, 1, 28, 28)
     expected = nn.functional.max_pool2d(x, 4).flatten(1)
     torch.testing.assert_close(model.encode(x)[:, :49], expected)
-
-
-def test_states_are_torchs():
-    torch.manual_seed(0)
-    lstm = nn.LSTM(5, 7, batch_first=True)
-    torch.manual_seed(0)
-    states, last = States(5, 7), States(5, 7, last=True)
-    last.load_state_dict(states.state_dict())
-    x = torch.rand(2, 4, 5)
-    output, (h, _) = lstm(x)
-    assert torch.equal(states(x), output)
-    assert torch.equal(last(x), h[0])
-
-
-def test_row_states_see_no_later_row_and_the_row_code_sees_them_all():
-    torch.manual_seed(0)
-    x = torch.rand(3, 1, 28, 28)
-    changed = x.clone()
-    changed[:, :, 20] = 0
-    model = RowStates()
-    before, after = model(x).x_hat, model(changed).x_hat
-    assert torch.equal(before[:, :, :20], after[:, :, :20])
-    assert not torch.allclose(before[:, :, 20], after[:, :, 20])
-    model = RowCode()
-    assert not torch.allclose(model(x).x_hat[:, :, 0], model(changed).x_hat[:, :, 0], atol=0)
-
-
-def test_two_pictures_with_one_code_have_one_reconstruction():
-    torch.manual_seed(0)
-    for model in (RowCode().eval(), Strided().eval()):
-        z = torch.randn(1, 64).expand(2, 64)
-        first, second = model.decode(z)
-        torch.testing.assert_close(first, second)
-
-
-def test_repeating():
-    assert Repeat(3)(torch.tensor([[1.0, 2.0]])).tolist() == [[[1.0, 2.0]] * 3]
-
-
-def test_open_gates_keep_what_a_cell_holds():
-    torch.manual_seed(0)
-    lstm = remember(nn.LSTM(3, 4), bias=50.0)  # forget gates at 1
-    with torch.no_grad():
-        for name in ("weight_ih_l0", "weight_hh_l0", "bias_hh_l0"):
-            getattr(lstm, name).zero_()
-        lstm.bias_ih_l0[:4] = -50  # input gates at 0
-    c = torch.randn(1, 2, 4)
-    _, (_, kept) = lstm(torch.rand(20, 2, 3), (torch.zeros(1, 2, 4), c))
-    torch.testing.assert_close(kept, c)
-    gates = RowCode().encoder[1].lstm.bias_ih_l0
-    assert torch.equal(gates[128:256], torch.ones(128)) and not torch.equal(gates[:128], torch.ones(128))
-
-
-def test_the_penalty_is_the_sum_of_the_code():
-    torch.manual_seed(0)
-    model, x = RectifiedDense(), torch.rand(6, 1, 28, 28)
-    terms = SquaredErrorL1(0.3)({"ae": model}, Batch(x, None))
-    z = model.encode(x)
-    torch.testing.assert_close(terms["penalty"], z.sum() / 6)
-    torch.testing.assert_close(terms["squared error"], 784 * nn.functional.mse_loss(model(x).x_hat, x))
-    torch.testing.assert_close(terms["loss"], terms["squared error"] + 0.3 * terms["penalty"])
-    assert terms["active"] == (z > 0).sum() / 6
 
 
 def test_means_hide_a_weight_of_twelve_and_a_quarter():
@@ -156,3 +105,14 @@ def test_means_hide_a_weight_of_twelve_and_a_quarter():
     bound = ELBO(beta=12.25)({"vae": model}, Batch(x, None))["loss"]
     torch.testing.assert_close(784 * means, bound - 392 * math.log(math.pi), rtol=1e-4, atol=0)
     assert count_parameters(model) == 784 * 400 + 400 + 2 * (400 * 32 + 32) + 32 * 400 + 400 + 400 * 784 + 784
+
+
+def test_the_l1_penalty_takes_any_autoencoder():
+    torch.manual_seed(0)
+    model, x = RectifiedDense(), torch.rand(6, 1, 28, 28)
+    terms = L1Sparse(alpha=0.3)({"ae": model}, Batch(x, None))
+    z = model.encode(x)
+    torch.testing.assert_close(terms["penalty"], 0.3 * z.sum() / 6)
+    torch.testing.assert_close(terms["squared error"], 784 * nn.functional.mse_loss(model(x).x_hat, x))
+    torch.testing.assert_close(terms["loss"], terms["squared error"] / 2 + terms["penalty"])
+    assert terms["active"] == (z > 0).sum() / 6
