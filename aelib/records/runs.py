@@ -160,8 +160,9 @@ class Run:
                 "Keep fewer modules, or half precision, or weights=False."
             )
         state = path.parent / ".state" / self.name
-        state.parent.mkdir(parents=True, exist_ok=True)
         first = os.environ.get("RANK", "0") == "0"
+        if first:
+            state.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{state}.lock", timeout=timeout) if first else nullcontext():
             if self.lacks(folder):
                 alone = os.environ.get("WORLD_SIZE", "1") == "1"
