@@ -93,6 +93,10 @@ class Run:
             self._recipe = json.loads(json.dumps(found))
         return self._recipe
 
+    def description(self) -> dict[str, Any]:
+        """The run as another's :class:`~aelib.training.Derived` data know it: by its recipe, trained or not."""
+        return {"class": "Run", "name": self.name, "recipe": self.recipe}
+
     def load(self, *, train: bool = False, folder: Path | None = None) -> Trained:
         """The trained modules, which are those of the declaration, and the history.
 

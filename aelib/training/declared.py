@@ -143,7 +143,7 @@ class Derived:
 
     Args:
         make: returns the data set.
-        source: names what it is made from in words or by description: what else it would be made of is another set.
+        source: what it is made from: the :class:`aelib.records.runs.Run` of the model, or words.
         examples: how many there will be.
 
     Raises:

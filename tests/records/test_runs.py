@@ -209,6 +209,11 @@ def test_data_that_are_derived_are_compared_by_their_source(small, tmp_path):
     derived("codes of 99-other", 30).record(tmp_path)
     assert derived("codes of 99-other", 30).lacks(tmp_path) == ""
     assert 'source was "codes of 99-other" there' in derived("codes of 99-another", 30).lacks(tmp_path)
+    derived(declared(small), 30).record(tmp_path)
+    other = declared(small)
+    other.load(train=True)  # a trained source is still the same source
+    assert derived(other, 30).lacks(tmp_path) == ""
+    assert "data: source: recipe: step 1: " in derived(declared(small, rate=1e-2), 30).lacks(tmp_path)
     with pytest.raises(ValueError, match="were to be 31; they are 30"):
         derived("codes", 31).load(train=True)
 
