@@ -147,6 +147,7 @@ def test_all_of_a_steps_time_is_somewhere(images: ImageSet) -> None:
     assert min(shares.values()) > 0
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_measures_an_epoch() -> None:
     cost = scaling.apart(scaling.Work(images=60_000, width=4))
     assert cost.seconds > 0

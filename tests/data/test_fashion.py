@@ -49,6 +49,7 @@ def real() -> Splits:
         raise
 
 
+@pytest.mark.slow
 def test_it_is_what_is_known_of_it(real: Splits) -> None:
     assert real.train.x.shape == (60000, 1, 28, 28) and real.test.x.shape == (10000, 1, 28, 28)
     assert real.train.y.bincount().tolist() == [6000] * 10 and real.test.y.bincount().tolist() == [1000] * 10

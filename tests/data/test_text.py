@@ -338,6 +338,7 @@ def test_a_remembered_entry_that_was_changed_is_fetched_again(unreachable: Path)
         imdb()
 
 
+@pytest.mark.slow
 def test_the_real_reviews_are_what_is_known_of_them() -> None:
     try:
         films, snippets = imdb(), rotten_tomatoes()

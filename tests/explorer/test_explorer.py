@@ -36,6 +36,7 @@ def lively(model: EncoderDecoder) -> tuple[EncoderDecoder, Callable[[int], Tenso
     return model, lambda n: 3 * torch.randn(n, latent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [lambda: Autoencoder((784, 256, 64, 2), nn.SiLU), Convolutional, SuperResolution],

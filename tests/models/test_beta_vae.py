@@ -134,6 +134,7 @@ def test_networks_have_their_shapes_and_parameters(make, parameters):
     assert count_parameters(model) == parameters
 
 
+@pytest.mark.slow
 def test_a_large_beta_kills_every_latent_and_a_small_one_does_not():
     data, kl = sprites().sample(512), {}
     for beta in (1.0, 1000.0):

@@ -45,6 +45,7 @@ def test_gaussian_free_energy_is_the_integral_over_the_hidden_unit():
     torch.testing.assert_close(rbm.free_energy(v), -torch.log(integral), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_long_chains_give_the_gradient_of_the_log_likelihood(tiny):
     data = states(4).double()[[1, 3, 7, 7, 15, 15]]
     exact = torch.autograd.grad(-log_likelihood(tiny, data), list(tiny.parameters()))

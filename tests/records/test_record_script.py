@@ -181,6 +181,7 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_sweep_what_it_decides_and_a_failure(desk: Desk) -> None:
     desk.chapter(SWEEP.replace("RATE_OF_DIVERGING", "1e30"))
     code, said = desk.run("--list")

@@ -25,6 +25,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_onnxruntime_gives_the_answers_of_pytorch(name, images, tmp_path):
     torch.manual_seed(0)

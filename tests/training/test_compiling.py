@@ -60,6 +60,7 @@ def test_a_phase_is_one_graph_that_computes_the_same(name: str) -> None:
     torch.testing.assert_close(weights(others), weights(modules), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_more_than_eight_networks_are_compiled_in_one_process(small) -> None:
     """torch.compile keeps eight graphs of a piece of code, and then no longer compiles it."""
     counters.clear()
@@ -69,6 +70,7 @@ def test_more_than_eight_networks_are_compiled_in_one_process(small) -> None:
     assert counters["stats"]["unique_graphs"] == 10
 
 
+@pytest.mark.slow
 def test_a_compiled_run_is_resumed_and_repeated_with_the_same_bits(tmp_path: Path) -> None:
     class Stopped(Exception):
         pass
