@@ -82,8 +82,8 @@ def fit(
             it is what ``accelerate launch --mixed_precision`` was told. On a CPU, "tf32" is float32.
         compile: True compiles each phase's forward and backward pass by ``torch.compile``, on a GPU into CUDA graphs.
             It takes seconds to a minute before the first step, and pays where launching kernels takes longer than they
-            run: small networks, many steps. It concerns full batches of training; the short last one and the
-            validation run as they are. The compiler draws noise in its own way: again the same bits from the same
+            run: small networks, many steps. It concerns full batches of training; a last one of another size and
+            the validation run as they are. The compiler draws noise in its own way: again the same bits from the same
             seed, but not those of a run without. A text names another of ``torch.compile``'s backends.
 
     Returns:

@@ -14,9 +14,12 @@ os.environ |= {"AELIB_PROFILE": "full", "AELIB_RECORD": "1"}  # before anything 
 from blobs import blobs
 
 from aelib.data import Batch, ImageSet
+from aelib.models.adversarial import AdversarialAutoencoder, ReconstructionLoss
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.convolutional import Convolutional
+from aelib.models.quantizers import EMAQuantizer
 from aelib.models.sparse import DeadUnits, Sparse, SparseAutoencoder, TopK
+from aelib.models.vqvae import VQLoss, small_vqvae
 from aelib.records.claims import Claims
 from aelib.records.runs import Run
 from aelib.training import EpochEnd, Fit, Phase, fit
@@ -100,6 +103,39 @@ torch.manual_seed(0)
 conv = Convolutional(2)
 fit({"ae": conv}, Phase(SquaredError(), sgd(1e-4)), blobs(40), epochs=2, batch_size=10)
 seen |= {f"conv.{key}": value for key, value in conv.state_dict().items()}
+
+
+# 18 examples in batches of 8: the last two go to the first process, and the others have no part of them. Units that
+# rest, codebooks and batch normalization see each example once all the same.
+torch.manual_seed(0)
+few = SparseAutoencoder(30, lambda: TopK(1), (1, 8, 8)).double()
+rest = DeadUnits(30, 50)
+eighteen = blobs(18, 8)
+fit({"ae": few, "dead units": rest}, Phase(counted, sgd(0.0), updates=("ae",)), eighteen, epochs=1, batch_size=8)
+seen["few idle"] = rest.idle
+torch.manual_seed(0)
+vqvae = small_vqvae(EMAQuantizer(8, 4, restart=0.0), 4)
+fit({"ae": vqvae}, Phase(VQLoss(), sgd(1e-3)), blobs(18), epochs=2, batch_size=8)
+seen |= {f"codebook.{key}": value for key, value in vqvae.quantizer.state_dict().items()}
+torch.manual_seed(0)
+normalized = AdversarialAutoencoder(2, 0, (20,), (1, 8, 8), normalize=True)
+phase_of_normalized = Phase(ReconstructionLoss(), sgd(1e-3), updates=("encoder", "decoder"))
+fit(normalized.nets(), phase_of_normalized, eighteen, epochs=1, batch_size=8)
+(norm,) = (layer for layer in normalized.modules() if isinstance(layer, nn.BatchNorm1d))
+seen["normalized batches"] = norm.num_batches_tracked
+
+
+# A method goes past the averaging of gradients over processes.
+def by_method(nets, batch: Batch) -> dict[str, Tensor]:
+    return {"loss": nets["ae"].encode(batch.x.double()).square().mean()}
+
+
+try:
+    fit({"ae": ae}, Phase(by_method, sgd(0.0)), data, epochs=1)
+    method_said = ""
+except AttributeError as error:
+    method_said = str(error)
+(folder / f"{rank} method.txt").write_text(method_said, encoding="utf-8")
 
 
 # The last process alone wants to stop after the second epoch.

@@ -78,6 +78,32 @@ def test_units_that_rest_are_counted_over_all_processes(runs, processes):
     assert runs[1][0]["idle"].max() > 0
 
 
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_a_process_without_a_part_of_the_last_batch_counts_nothing(runs, processes):
+    """18 examples in batches of 8: units that never fire have rested for 18, and all vectors chose a code once."""
+    for seen in runs[processes]:
+        assert seen["few idle"].max() == 18
+        assert torch.equal(seen["few idle"], runs[1][0]["few idle"])
+        assert seen["normalized batches"] == 3
+        for key in (key for key in seen if key.startswith("codebook.")):
+            torch.testing.assert_close(seen[key], runs[1][0][key], rtol=1e-4, atol=1e-5)
+    places = torch.tensor(1.0 * 8)  # the sizes begin at 1 for each of 8 codes, 49 places an image
+    for size in (8, 8, 2) * 2:
+        places = 0.99 * places + 0.01 * 49 * size
+    torch.testing.assert_close(runs[processes][0]["codebook.sizes"].sum(), places, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])  # a launcher's single process is wrapped, too
+def test_an_objective_that_goes_past_the_averaging_is_told(folders, processes):
+    for rank in range(processes):
+        said = (folders[processes] / f"{rank} method.txt").read_text(encoding="utf-8")
+        expected = (
+            "The objective of phase 'by_method' uses nets['ae'].encode, which goes past the averaging of gradients "
+            "over processes: call nets['ae'](...) alone, and let its forward return what is needed."
+        )
+        assert said == expected
+
+
 @pytest.mark.parametrize("processes", [2, 4])
 def test_batch_normalization_sees_a_part_but_all_processes_end_with_one_model(runs, processes):
     first, *others = ({k: v for k, v in seen.items() if k.startswith("conv.")} for seen in runs[processes])
