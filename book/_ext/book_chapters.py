@@ -62,6 +62,11 @@ def add_foot(app: Sphinx, doctree: nodes.document) -> None:
         f"Executed in {duration(stamp['seconds'])} with profile {stamp['profile']} on {stamp['hardware']}, "
         f"{stamp['date']}, commit {stamp['commit']}; {packages}."
     )
+    if unproved := stamp.get("first_edition", 0):
+        text += (
+            f" {unproved} network{'s' * (unproved > 1)} of this page came from records of the first edition, "
+            "whose recipe is not proved."
+        )
     doctree += nodes.container("", nodes.paragraph(text=text), classes=["stamp"])
 
 
