@@ -144,6 +144,61 @@ def he_init(module: nn.Module) -> nn.Module:
     return module
 
 
+def glorot_init(module: nn.Module, gain: float = 1.0) -> nn.Module:
+    r"""Start every linear and convolutional layer as Glorot & Bengio (2010), equation 16; biases at zero.
+
+    .. math:: W \sim U(-r, r), \qquad r = \text{gain} \cdot \sqrt{\frac{6}{n_\text{in} + n_\text{out}}}
+
+    The standard deviation is :math:`\text{gain} \sqrt{2 / (n_\text{in} + n_\text{out})}`. A gain of 1 keeps the signal
+    and its gradient in a stack of tanh; logistic units need 4 (Bengio 2012, "Practical recommendations", section 3.2):
+    their slope at 0 is a quarter of tanh's.
+
+    Returns:
+        The module itself, changed in place.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(layer.weight, gain)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return module
+
+
+@torch.no_grad()
+def set_output_bias(model: nn.Module, images: Tensor) -> nn.Module:
+    r"""Let the decoder's last layer start at the data's mean, so that the code has not to carry it.
+
+    Its bias becomes the mean of each pixel (a linear layer) or of each channel (a convolution) or, where the output is
+    a sigmoid, that mean's logit, :math:`\log \frac{m}{1 - m}`, with *m* held between 0.001 and 0.999.
+
+    Args:
+        model: with a ``decoder``, and an ``output`` that is ``nn.Sigmoid`` or ``nn.Identity``.
+        images: of the training set, shape (N, C, H, W).
+
+    Returns:
+        The model itself, changed in place.
+
+    Raises:
+        ValueError: the output is another; or the decoder's last layer with weights has no bias, or one of another size.
+    """
+    decoder, output = model.get_submodule("decoder"), model.get_submodule("output")
+    if not isinstance(output, nn.Sigmoid | nn.Identity):
+        raise ValueError(f"A bias starts a sigmoid or a linear output at the mean; this one is {output}.")
+    weighted = [layer for layer in decoder.modules() if [*layer.parameters(recurse=False)]]
+    bias = getattr(weighted[-1], "bias", None) if weighted else None
+    mean = images.mean(0)
+    if isinstance(weighted[-1] if weighted else None, nn.Conv2d | nn.ConvTranspose2d):
+        mean = mean.flatten(1).mean(1)
+    if not isinstance(bias, Tensor) or bias.numel() != mean.numel():
+        raise ValueError(
+            f"The decoder's last layer needs a bias of {mean.numel()} numbers to start at the mean; "
+            f"it has {bias.numel() if isinstance(bias, Tensor) else 'none'}."
+        )
+    start = torch.logit(mean.clamp(1e-3, 1 - 1e-3)) if isinstance(output, nn.Sigmoid) else mean
+    bias.copy_(start.flatten())
+    return model
+
+
 def open_forget_gates(lstm: nn.LSTM, bias: float = 1.0) -> nn.LSTM:
     """Start the forget gates of an LSTM nearly open, so that its cells keep what they hold (Gers et al. 2000).
 

@@ -10,7 +10,7 @@ what is measured of it are one.
 """
 
 from aelib.likelihoods.bernoulli import Bernoulli, bernoulli_kl, bernoulli_log_prob, bernoulli_nll, binary_entropy
-from aelib.likelihoods.categorical import categorical_nll, code_counts, perplexity
+from aelib.likelihoods.categorical import categorical_nll, code_counts, perplexity, symbols_in_use
 from aelib.likelihoods.gaussian import Gaussian, gaussian_kl, gaussian_kl_terms, gaussian_log_prob, squared_error
 from aelib.likelihoods.importance import importance_weighted_bound, log_weights
 
@@ -30,4 +30,5 @@ __all__ = [
     "log_weights",
     "perplexity",
     "squared_error",
+    "symbols_in_use",
 ]

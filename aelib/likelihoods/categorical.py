@@ -1,5 +1,7 @@
 r"""Categories: words of a sentence, symbols of a grid, how often they occur and how evenly."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -49,3 +51,20 @@ def perplexity(counts: Tensor) -> Tensor:
     if counts.numel() == 0 or (reading_is_free(counts) and not counts.sum() > 0):
         raise ValueError("The perplexity of no symbols is undefined: count one or more.")
     return torch.special.entr(counts / counts.sum()).sum().exp()
+
+
+def symbols_in_use(indices: Tensor) -> tuple[Tensor, Tensor]:
+    r"""How many different symbols occur in a tensor of indices, and the :func:`perplexity` of their frequencies.
+
+    From the sorted indices, without a table of all symbols: however many there might be. Two scalars, float32.
+
+    Raises:
+        ValueError: there is no index.
+    """
+    if indices.numel() == 0:
+        raise ValueError("The perplexity of no symbols is undefined: count one or more.")
+    found = indices.flatten().sort().values
+    often = torch.searchsorted(found, found, right=True) - torch.searchsorted(found, found)  # of each place's symbol
+    # The mean over places of -log frequency is the entropy.
+    entropy = math.log(len(found)) - often.float().log().mean()
+    return (found[1:] != found[:-1]).sum().float() + 1, entropy.exp()

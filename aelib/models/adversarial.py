@@ -33,6 +33,19 @@ class SoftmaxHead(nn.Module):
         return torch.cat([a[:, : self.classes].softmax(1), a[:, self.classes :]], 1)
 
 
+class SoftmaxEncoder(nn.Sequential):
+    """Layers of which the last is a :class:`SoftmaxHead`. With ``logits=True`` it gives what the head would be given.
+
+    A loss takes the logits: a softmax that is sure and wrong has no gradient left to mend it.
+    """
+
+    def forward(self, x: Tensor, logits: bool = False) -> Tensor:  # (B, C, H, W) -> (B, classes + style)
+        *layers, head = self
+        for layer in layers:
+            x = layer(x)
+        return x if logits else head(x)
+
+
 class AdversarialAutoencoder(EncoderDecoder):
     """A dense autoencoder whose code has *classes* probabilities, then *style* free numbers.
 
@@ -61,8 +74,8 @@ class AdversarialAutoencoder(EncoderDecoder):
         widths = (math.prod(shape), *hidden, classes + style)
         drop = [nn.Dropout(dropout)] if dropout else []
         norm = [nn.BatchNorm1d(classes + style)] if normalize else []
-        head = [SoftmaxHead(classes)] if classes else []
-        encoder = nn.Sequential(nn.Flatten(), *drop, *mlp(widths, nn.ReLU), *norm, *head)
+        layers = [nn.Flatten(), *drop, *mlp(widths, nn.ReLU), *norm]
+        encoder = SoftmaxEncoder(*layers, SoftmaxHead(classes)) if classes else nn.Sequential(*layers)
         super().__init__(encoder, nn.Sequential(*mlp(widths[::-1], nn.ReLU), nn.Unflatten(1, tuple(shape))), shape)
         self.classes = classes
 
@@ -209,7 +222,8 @@ class SaturatingGeneratorLoss(GeneratorLoss):
 class ClassificationLoss:
     r"""Fourth phase, updates the encoder: :math:`-\log q(y \mid x)` in nats, on a few images whose labels are known.
 
-    Each step takes *size* of them at random (all, if there are no more), whatever the batch.
+    Each step takes *size* of them at random (all, if there are no more), whatever the batch. Calls
+    ``nets["encoder"]``, a :class:`SoftmaxEncoder`, for its logits. Reports the ``accuracy``, from 0 to 1.
     """
 
     labeled: ImageSet
@@ -224,6 +238,6 @@ class ClassificationLoss:
         chosen = self.labeled.to(batch.x.device)
         if len(chosen) > self.size:
             chosen = chosen[torch.randint(len(chosen), (self.size,), device=batch.x.device)]
-        p = nets["encoder"](chosen.images())[:, : self.classes]
-        hits = (p.argmax(1) == chosen.y).float().mean()
-        return {"loss": F.nll_loss(p.clamp_min(1e-12).log(), chosen.y), "accuracy": hits}
+        logits = nets["encoder"](chosen.images(), logits=True)[:, : self.classes]
+        hits = (logits.argmax(1) == chosen.y).float().mean()
+        return {"loss": F.cross_entropy(logits, chosen.y), "accuracy": hits}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
-from aelib.likelihoods import code_counts, perplexity, squared_error
+from aelib.likelihoods import squared_error, symbols_in_use
 from aelib.models.quantizers import Quantizer
 from aelib.nets import check_images
 
@@ -34,12 +34,12 @@ class VQOutput(NamedTuple):
     @property
     def perplexity(self) -> Tensor:
         """Of the batch's indices: how many codes would be in use if all were used equally often."""
-        return perplexity(code_counts(self.indices, self.codes))
+        return symbols_in_use(self.indices)[1]
 
     @property
     def usage(self) -> Tensor:
         """The fraction of the codebook that occurs in the batch, from 0 to 1."""
-        return (code_counts(self.indices, self.codes) > 0).float().mean()
+        return symbols_in_use(self.indices)[0] / self.codes
 
 
 class VQVAE(nn.Module):
@@ -117,8 +117,8 @@ class VQVAE(nn.Module):
         """Encode, quantize and decode a batch of images (B, C, H, W). In training mode the codebook may change."""
         z = self.grid(x)
         with torch.autocast(z.device.type, enabled=False):  # bfloat16 would often find another vector the nearest
-            passed, e, indices = self.quantizer(z.to(self.codebook.dtype))
-        return VQOutput(self.decoder(passed), z, e, indices, len(self.codebook))
+            passed, e, indices = self.quantizer(z.to(self.quantizer.dtype))
+        return VQOutput(self.decoder(passed), z, e, indices, self.quantizer.codes)
 
 
 @dataclass(frozen=True)

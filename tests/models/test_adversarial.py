@@ -1,4 +1,4 @@
-"""The adversarial autoencoder: which phase moves what, known values of its losses, its priors, clusters and holes."""
+"""The adversarial autoencoder: which phase moves what, known values of its losses, what it learns from labels."""
 
 import math
 from dataclasses import replace
@@ -6,13 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 from launching import SUPPORT
-from scipy.stats import kstest
 from sklearn.metrics import log_loss
 from torch import nn
 
 from aelib.data import Batch, ImageSet
-from aelib.metrics.clusters import cluster_error, majority_labels, surest_labels
-from aelib.metrics.matching import density_ratio, hole_fraction, jensen_shannon, mmd
+from aelib.metrics.matching import mmd
 from aelib.models.adversarial import (
     AdversarialAutoencoder,
     ClassificationLoss,
@@ -22,9 +20,10 @@ from aelib.models.adversarial import (
     Match,
     ReconstructionLoss,
     SaturatingGeneratorLoss,
+    SoftmaxEncoder,
+    SoftmaxHead,
 )
-from aelib.plots import density_maps
-from aelib.priors import Categorical, GaussianMixture, IsotropicGaussian, SwissRoll, draw
+from aelib.priors import Categorical, GaussianMixture, IsotropicGaussian, draw
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam, sgd
 
@@ -259,6 +258,25 @@ def test_labels_are_learned_from_the_labeled_images_alone(small):
     assert history[history.term == "accuracy"].value.iloc[-1] > 0.9
 
 
+def test_where_the_softmax_is_sure_and_wrong_the_gradient_is_cross_entropys(small):
+    """The log-odds of class 9 are 200: the softmax of the others is 0 to the last bit, and the labels are others."""
+    encoder = SoftmaxEncoder(nn.Flatten(), nn.Linear(64, 10), SoftmaxHead(10))
+    with torch.no_grad():
+        encoder[1].weight.zero_()
+        encoder[1].bias.zero_()
+        encoder[1].bias[9] = 200.0
+    labeled = small[:9]
+    terms = ClassificationLoss(labeled)({"encoder": encoder}, labeled.batch())
+    terms["loss"].backward()
+    plain = nn.Linear(64, 10)
+    plain.load_state_dict(encoder[1].state_dict())
+    nn.functional.cross_entropy(plain(labeled.images().flatten(1)), labeled.y).backward()
+    assert terms["loss"].item() == pytest.approx(200)
+    torch.testing.assert_close(encoder[1].weight.grad, plain.weight.grad)
+    torch.testing.assert_close(encoder[1].bias.grad, plain.bias.grad)
+    assert plain.bias.grad.abs().max() > 0.9
+
+
 def test_three_phases_bring_the_codes_near_the_prior(small):
     """Blobs at ten places, whose codes are too near to each other before training."""
     torch.manual_seed(0)
@@ -291,111 +309,6 @@ def test_dropout_hides_pixels_while_training_only(small):
     model, x = AdversarialAutoencoder(2, hidden=(20,), shape=(1, 8, 8), dropout=0.3), small.images()
     assert not torch.equal(model.train().encode(x), model.encode(x))
     assert torch.equal(model.eval().encode(x), model.encode(x))
-
-
-def test_the_gaussian_prior_has_its_moments():
-    torch.manual_seed(0)
-    z = draw(IsotropicGaussian(3, 5.0), 20_000)
-    assert z.shape == (20_000, 3)
-    torch.testing.assert_close(z.T.cov(), 25 * torch.eye(3), atol=0.8, rtol=0)
-    assert all(kstest(z[:, i].numpy() / 5, "norm").pvalue > 0.01 for i in range(3))
-
-
-def test_each_petal_has_its_center_and_its_spread():
-    torch.manual_seed(0)
-    prior = GaussianMixture(parts=10, radius=2.0, along=0.5, across=0.15)
-    for part in range(10):
-        z = prior.sample(torch.full((20_000,), part))
-        angle = torch.tensor(2 * math.pi * part / 10)
-        outwards, sidewards = torch.stack([angle.cos(), angle.sin()]), torch.stack([-angle.sin(), angle.cos()])
-        torch.testing.assert_close(z.mean(0), 2 * outwards, atol=0.02, rtol=0)
-        torch.testing.assert_close((z @ outwards).std().item(), 0.5, atol=0.01, rtol=0)
-        torch.testing.assert_close((z @ sidewards).std().item(), 0.15, atol=0.01, rtol=0)
-    parts = draw(prior, 20_000)
-    torch.testing.assert_close(parts.mean(0), torch.zeros(2), atol=0.05, rtol=0)
-
-
-def test_the_swiss_roll_is_a_spiral_with_even_pieces():
-    torch.manual_seed(0)
-    prior = SwissRoll(parts=10, turns=2.0, radius=3.0, noise=0.0)
-    for part in range(10):
-        z = prior.sample(torch.full((2_000,), part))
-        reach = z.norm(dim=1) / 3
-        assert (part / 10) ** 0.5 - 1e-5 <= reach.min()
-        assert reach.max() <= ((part + 1) / 10) ** 0.5 + 1e-5
-        angle = torch.atan2(z[:, 1], z[:, 0])
-        turned = (angle - 4 * math.pi * reach + math.pi) % (2 * math.pi) - math.pi
-        torch.testing.assert_close(turned, torch.zeros(2_000), atol=1e-3, rtol=0)
-    assert draw(SwissRoll(noise=1.0), 20_000).var(0).sum() == pytest.approx(2 + 4.5, rel=0.05)  # noise + E[r²]
-
-
-def test_a_categorical_prior_has_a_single_one_anywhere():
-    torch.manual_seed(0)
-    z = draw(Categorical(16), 16_000)
-    assert torch.equal(z.sum(1), torch.ones(16_000))
-    assert torch.equal(z.max(1).values, torch.ones(16_000))
-    assert (z.mean(0) * 16 - 1).abs().max() < 0.15
-
-
-def test_clusters_are_named_and_scored_as_by_hand():
-    p = torch.tensor([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.3, 0.7, 0.0]])
-    y = torch.tensor([5, 2, 2, 7, 7])
-    # Cluster 0 holds images 0 to 2: surest of image 0, a five, but most are twos. Cluster 2 holds none.
-    assert surest_labels(p, y).tolist()[:2] == [5, 7]
-    assert majority_labels(p, y).tolist() == [2, 7, 2]
-    assert cluster_error(p, y, surest_labels(p, y)) == pytest.approx(40)
-    assert cluster_error(p, y, majority_labels(p, y)) == pytest.approx(20)
-    with pytest.raises(ValueError, match="a name for each of 3 clusters"):
-        cluster_error(p, y, y)
-    with pytest.raises(ValueError, match="at least one image"):
-        majority_labels(p, y[:2])
-
-
-def test_codes_drawn_from_the_prior_leave_no_hole_and_half_a_prior_leaves_half():
-    torch.manual_seed(0)
-    z = 5 * torch.randn(40_000, 2)
-    ratio = density_ratio(z, std=5.0, cells=20)
-    assert ratio.mean().item() == pytest.approx(1)
-    assert hole_fraction(ratio) == 0
-    assert 0 < jensen_shannon(ratio) < 2 * 400 / (8 * 40_000)  # chance alone: about half of that
-    half = density_ratio(torch.stack([z[:, 0].abs(), z[:, 1]], 1), std=5.0)
-    assert hole_fraction(half) == 0.5
-    assert (half[:10] == 0).all()  # the first axis is the first coordinate
-    # The ratio is 0 on one half and 2 on the other.
-    known = 0.5 * (0.5 * math.log(2) + 0.5 * math.log(2 / 3)) + 0.5 * math.log(4 / 3)
-    assert jensen_shannon(half) == pytest.approx(known, abs=0.004)
-    with pytest.raises(ValueError, match="codes of two numbers"):
-        density_ratio(torch.rand(5, 3))
-
-
-def test_codes_at_one_point_are_as_far_from_the_prior_as_can_be():
-    ratio = density_ratio(torch.full((1000, 2), 0.3), cells=100)
-    assert jensen_shannon(ratio) == pytest.approx(math.log(2), abs=0.001)
-    assert hole_fraction(ratio) == pytest.approx(1, abs=0.001)
-
-
-def test_mmd_has_the_known_value_for_two_gaussians():
-    """For N(0, 1) and N(m, 1) and a kernel of width w, E k = w / √(w² + 2) · exp(−m² / (2w² + 4))."""
-    torch.manual_seed(0)
-    a, b = torch.randn(4000, 1), 1.5 + torch.randn(4000, 1)
-    expected = 2 / math.sqrt(3) * (1 - math.exp(-(1.5**2) / 6))
-    assert mmd(a, b) == pytest.approx(expected, rel=0.05)
-    same = [mmd(torch.randn(300, 2), torch.randn(300, 2)) for _ in range(20)]
-    assert min(same) < 0 < max(same)  # unbiased
-    assert abs(sum(same)) / 20 < 0.001
-    with pytest.raises(ValueError, match="two or more"):
-        mmd(a[:1], b)
-
-
-def test_density_maps_are_white_where_codes_are_as_dense_as_the_prior():
-    ratio = torch.ones(4, 4)
-    ratio[3, 0] = 2.0  # large first coordinate, small second: the lower right
-    figure = density_maps({"even": torch.ones(4, 4), "one cell": ratio})
-    first, second = (axis.get_images()[0].get_array() for axis in figure.axes[:2])
-    assert (first == 0).all()
-    assert second[0, 3] == 1
-    assert second.sum() == 1
-    assert figure.axes[0].get_images()[0].origin == "lower"
 
 
 @pytest.mark.slow

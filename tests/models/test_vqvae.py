@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from aelib.data import Batch, ImageSet
-from aelib.likelihoods import code_counts, perplexity
+from aelib.likelihoods import code_counts, perplexity, symbols_in_use
 from aelib.metrics import codes, reconstructions
 from aelib.models.autoencoder import SquaredError
 from aelib.models.quantizers import (
@@ -187,6 +187,71 @@ def test_fsq_implies_its_codebook(levels):
     z = codebook.clamp(-0.999, 0.999).atanh()[:, :, None, None]
     assert torch.equal(fsq.indices(z).flatten(), torch.arange(len(codebook)))
     torch.testing.assert_close(fsq(z).e, fsq.lookup(fsq.indices(z)))
+
+
+def test_fsq_of_any_size_needs_no_table():
+    torch.manual_seed(0)
+    fsq = FSQ([4] * 16)
+    assert fsq.codes == 4**16
+    assert sum(b.numel() for b in fsq.buffers()) == 32
+    z = 2 * torch.randn(3, 16, 2, 2)
+    out = fsq(z)
+    torch.testing.assert_close(fsq.lookup(out.indices), out.e)
+    model = VQVAE(nn.Conv2d(1, 16, 14, 14), fsq, nn.ConvTranspose2d(16, 1, 14, 14)).eval()
+    terms = VQLoss(codebook=0, beta=0)({"ae": model}, Batch(images(), None))
+    different = len(model.indices(images()).unique())
+    assert terms["usage"].item() == pytest.approx(different / 4**16)
+    with pytest.raises(ValueError, match="4,294,967,296 vectors: look up"):
+        fsq.codebook  # noqa: B018
+    with pytest.raises(ValueError, match=r"numbers its codes by int64.*makes 3.4e\+38"):
+        FSQ([4] * 64)
+    assert FSQ([2] * 62).indices(torch.full((1, 62, 1, 1), 9.0)).item() == 2**62 - 1
+
+
+def test_states_of_the_first_edition_hold_fsqs_table_and_are_read():
+    fsq = FSQ((3, 2))
+    assert sorted(fsq.state_dict()) == ["base", "steps"]
+    FSQ((3, 2)).load_state_dict(fsq.state_dict() | {"implied": fsq.codebook})
+
+
+@pytest.mark.parametrize("make", [VectorQuantizer, EMAQuantizer])
+def test_a_codebook_starts_from_answers_that_lie_apart(make):
+    """Four tight clouds and four codes: with a start of k-means++ each cloud gets one."""
+    torch.manual_seed(0)
+    clouds = torch.tensor([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [20.0, 20.0]])
+    z = clouds.repeat_interleave(90, 0)[torch.randperm(360)] + 0.01 * torch.randn(360, 2)
+    grids = z.view(10, 6, 6, 2).movedim(-1, 1)
+    quantizer = make(4, 2)
+    assert quantizer.start_from(grids) is quantizer
+    assert sorted(map(tuple, quantizer.codebook.round().int().tolist())) == [(0, 0), (0, 20), (20, 0), (20, 20)]
+    assert all((z == e).all(1).any() for e in quantizer.codebook)
+    assert quantizer.share.tolist() == [0.25] * 4
+    before = quantizer.codebook.clone()
+    quantizer.train()(grids)
+    if make is EMAQuantizer:  # the averages start there too
+        torch.testing.assert_close(quantizer.codebook, before, atol=0.05, rtol=0)
+    with pytest.raises(ValueError, match="4 or more finite vectors of 2 numbers; it got 3 of 2"):
+        quantizer.start_from(z[:3])
+    same = make(4, 2).start_from(torch.ones(5, 2))  # fewer differ than there are codes
+    assert same.codebook.tolist() == [[1.0, 1.0]] * 4
+
+
+def test_from_a_start_at_the_answers_every_code_is_used_and_near_0_few_are(images):
+    torch.manual_seed(0)
+    model, x = small_vqvae(VectorQuantizer(64, 4), 8), images.images()
+    few = len(model.indices(x).unique())
+    model.quantizer.start_from(model.grid(x))
+    assert len(model.indices(x).unique()) == 64 > 4 * few
+
+
+def test_symbols_in_use_agree_with_the_table_of_counts():
+    torch.manual_seed(0)
+    indices = torch.randint(50, (7, 3, 3)) ** 2 % 97
+    counts = code_counts(indices, 97)
+    different, even = symbols_in_use(indices)
+    assert different == (counts > 0).sum()
+    torch.testing.assert_close(even, perplexity(counts))
+    torch.testing.assert_close(torch.stack(symbols_in_use(torch.full((5, 1, 1), 2**40))), torch.ones(2))
 
 
 def test_fsq_is_bounded_whatever_comes():

@@ -158,3 +158,14 @@ def test_rows_of_filters_carry_their_labels():
     figure = plots.filters(torch.randn(6, 64), (8, 8), columns=3, labels=["k = 40", "k = 10"])
     written = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert written == ["k = 40", "k = 10"]
+
+
+def test_density_maps_are_white_where_codes_are_as_dense_as_the_prior():
+    ratio = torch.ones(4, 4)
+    ratio[3, 0] = 2.0  # large first coordinate, small second: the lower right
+    figure = plots.density_maps({"even": torch.ones(4, 4), "one cell": ratio})
+    first, second = (axis.get_images()[0].get_array() for axis in figure.axes[:2])
+    assert (first == 0).all()
+    assert second[0, 3] == 1
+    assert second.sum() == 1
+    assert figure.axes[0].get_images()[0].origin == "lower"
