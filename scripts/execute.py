@@ -3,7 +3,8 @@
     python scripts/execute.py                   every chapter, as the book shows it
     python scripts/execute.py 01 09             those whose name starts so
     python scripts/execute.py 04 --profile quick  small, everything trained in the page
-    python scripts/execute.py --sync            no execution: take over edited prose, keep outputs
+    python scripts/execute.py --sync            no execution: keep outputs, take over edited prose, and give the
+                                                explorers among the outputs the package's present script
 
 A chapter is written only when it ran through and its outputs are clean: no error, nothing on stderr, no path of
 this machine, at most 1.5 MB. What ran but is not clean is kept for a look, as NN_name.refused. What ran, where and
@@ -32,6 +33,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from aelib.explorer.script import renewed
 from aelib.plots import fewer_colors
 from aelib.records.profiles import NAMES
 from aelib.records.provenance import commit, hardware, today
@@ -175,8 +177,24 @@ def write(notebook: NotebookNode, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def renew_explorers(notebook: NotebookNode) -> int:
+    """Give the explorers among the outputs the package's present script; their data stay. How many were changed.
+
+    Raises ValueError if the present script does not read the data of one.
+    """
+    changed = 0
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            before = data.get("text/html", "")
+            if (after := renewed(before)) != before:
+                data["text/html"] = after
+                changed += 1
+    return changed
+
+
 def sync(source: Path) -> str:
-    """Bring the .ipynb's cells up to its .py; return what happened in words.
+    """Bring the .ipynb's cells up to its .py, and its explorers to the package's script; return what happened in words.
 
     Outputs of cells that stayed the same are kept. The stamp is dropped when code changed: what outputs are left
     no longer come from one run of it, and the tests ask for a new one.
@@ -187,8 +205,17 @@ def sync(source: Path) -> str:
         write(new, target)
         return "written without outputs"
     old = nbformat.read(target, as_version=4)
+    again = f"run scripts/execute.py {source.stem}"
+    try:
+        count = renew_explorers(old)
+    except ValueError as error:
+        return f"not written: {error} {again}"
+    explorers = [f"explorers renewed: {count}"] if count else []
     if len(old.cells) == len(new.cells) and all(map(same_cell, old.cells, new.cells)):
-        return "up to date"
+        if not explorers:
+            return "up to date"
+        write(old, target)
+        return explorers[0]
     keys = [[(cell.cell_type, cell.source) for cell in notebook.cells] for notebook in (old, new)]
     for block in SequenceMatcher(None, *keys, autojunk=False).get_matching_blocks():
         for offset in range(block.size):
@@ -200,7 +227,7 @@ def sync(source: Path) -> str:
     if unchanged and "aelib" in old.metadata:
         new.metadata["aelib"] = old.metadata["aelib"]
     write(new, target)
-    return "prose taken over" if unchanged else f"code changed: run scripts/execute.py {source.stem}"
+    return "; ".join(["prose taken over" if unchanged else f"code changed: {again}", *explorers])
 
 
 def run(source: Path, profile: str, minutes: float) -> list[str]:

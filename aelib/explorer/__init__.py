@@ -8,8 +8,12 @@ from aelib.extras import extra
 
 with extra("explorer"):
     from aelib.explorer.page import Explorer
-    from aelib.explorer.views.planes import Frame, draw, film, frame, plane
-    from aelib.explorer.views.sweeps import texts, traversal
-    from aelib.explorer.views.symbols import codebook
+    from aelib.explorer.views.codebook import codebook
+    from aelib.explorer.views.draw import draw
+    from aelib.explorer.views.film import film
+    from aelib.explorer.views.frame import Frame, frame
+    from aelib.explorer.views.plane import plane
+    from aelib.explorer.views.texts import texts
+    from aelib.explorer.views.traversal import traversal
 
 __all__ = ["Explorer", "Frame", "codebook", "draw", "film", "frame", "plane", "texts", "traversal"]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from aelib.data import ImageSet
 from aelib.explorer.network.export import frozen
 
+CLASSES = tuple("0123456789")
 TAIL = 0.01  # the part of the codes that may lie outside of the window, at each of its sides
 MARGIN = 1.08
 CHUNK = 1000
@@ -88,3 +89,8 @@ def drawings(x: Tensor, n: int, random: torch.Generator) -> Tensor:
 def one_of_each(labels: Tensor) -> list[int]:
     """Where each label first occurs."""
     return [int((labels == k).nonzero()[0]) for k in labels.unique()]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

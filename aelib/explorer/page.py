@@ -3,17 +3,16 @@
 import base64
 import html
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aelib.explorer.network.packing import to_json
+from aelib.explorer.script import FORMAT, element
 from aelib.extras import extra
 
 if TYPE_CHECKING:
     from aelib.explorer.widget import ExplorerWidget
 
-SCRIPT = Path(__file__).with_name("explorer.js")
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Explorer</title>
@@ -29,19 +28,24 @@ class Explorer:
     It starts when it is scrolled into view. Until then, in print, and without JavaScript its still picture is shown.
     """
 
-    view: str  # a view of explorer.js: "plane", "draw", …
-    data: dict[str, Any]  # what the view of that name in explorer.js reads
+    view: str  # a view of js/registry.js: "plane", "draw", …
+    data: dict[str, Any]  # what the view of that name in js/views/ reads
     alt: str  # the still picture in words
     still: bytes  # PNG
     z: tuple[float, ...] = ()  # where it starts: a code of its first model
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """All that the script is given."""
+        return {"format": FORMAT, "view": self.view, **self.data}
 
     def _repr_html_(self) -> str:
         picture = base64.b64encode(self.still).decode()
         return (
             f'<aelib-explorer style="display:block"><img style="max-width:100%" alt="{html.escape(self.alt)}" '
             f'src="data:image/png;base64,{picture}">'
-            f'<script type="application/json">{to_json({"view": self.view, **self.data})}</script></aelib-explorer>'
-            f'<script type="module">{script()}</script>'
+            f'<script type="application/json">{to_json(self.payload)}</script></aelib-explorer>'
+            f"{element()}"
         )
 
     def __repr__(self) -> str:
@@ -69,10 +73,3 @@ class Explorer:
         with extra("explorer"):
             from aelib.explorer.widget import ExplorerWidget
         return ExplorerWidget(self)
-
-
-@cache
-def script() -> str:
-    """``explorer.js`` without indentation and without the lines that hold only a comment."""
-    lines = (line.strip() for line in SCRIPT.read_text(encoding="utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))

@@ -1,12 +1,23 @@
 """The explorer in a live kernel: an ipywidget made by anywidget, whose front end is the page's own script."""
 
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import anywidget
 import traitlets
 
-from aelib.explorer.page import SCRIPT, Explorer
+from aelib.explorer.script import script
+
+
+class Page(Protocol):
+    """What a widget asks of the explorer that it shows: :class:`aelib.explorer.Explorer`."""
+
+    @property
+    def payload(self) -> dict[str, Any]: ...
+    @property
+    def z(self) -> Sequence[float]: ...
+    def _repr_html_(self) -> str: ...
 
 
 class ExplorerWidget(anywidget.AnyWidget):
@@ -19,15 +30,15 @@ class ExplorerWidget(anywidget.AnyWidget):
     told to, anywidget tells it.
     """
 
-    _esm = SCRIPT
+    _esm = script()
     data = traitlets.Dict().tag(sync=True)
     z = traitlets.List(traitlets.Float()).tag(sync=True)
     value = traitlets.List(traitlets.Float())
 
-    def __init__(self, explorer: Explorer) -> None:
+    def __init__(self, explorer: Page) -> None:
         self._explorer = explorer
         z = list(explorer.z)
-        super().__init__(data={"view": explorer.view, **explorer.data}, z=z, value=z)
+        super().__init__(data=explorer.payload, z=z, value=z)
         self._same = traitlets.link((self, "z"), (self, "value"))
 
     def __repr__(self) -> str:

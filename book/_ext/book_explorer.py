@@ -18,9 +18,10 @@ class FromChapter(SphinxDirective):
     required_arguments = 2
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
         chapter, view = self.arguments
-        notebook = json.loads(Path(self.env.doc2path(chapter)).read_text(encoding="utf-8"))
+        path = self.env.doc2path(chapter)
+        self.env.note_dependency(path)
+        notebook = json.loads(Path(path).read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             for output in cell.get("outputs", []):
                 made = "".join(output.get("data", {}).get("text/html", ""))

@@ -14,6 +14,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageChops
 
+from aelib import explorer
+from aelib.explorer.script import element, embedded
+
 SOURCES = sorted(execute.NOTEBOOKS.glob("*.py"))
 chapter = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
@@ -50,6 +53,20 @@ def test_it_is_stamped_with_a_run_at_full_size(source: Path) -> None:
     assert stamp.profile == "full"
     assert stamp.seconds > 0
     assert set(stamp) == {"profile", "hardware", "seconds", "first_edition", "commit", "date", "packages"}
+
+
+@chapter
+def test_its_explorers_run_the_packages_script(source: Path) -> None:
+    found = [
+        script
+        for cell in executed(source).cells
+        for output in cell.get("outputs", [])
+        for script in embedded(output.get("data", {}).get("text/html", ""))
+    ]
+    old = sum(script != element() for script in found)
+    assert old == 0, (
+        f"{old} of {len(found)} explorers run another script: python scripts/execute.py --sync {source.stem}"
+    )
 
 
 @chapter
@@ -156,6 +173,49 @@ def test_sync_drops_the_stamp_when_code_changed(made: Path) -> None:
     assert notebook.cells[1].outputs
     assert not notebook.cells[2].outputs
     assert "aelib" not in notebook.metadata
+
+
+def with_explorer(made: Path, *changes: tuple[str, str]) -> str:
+    """Put an explorer into the chapter's last output, its HTML changed so; what it was before."""
+    html = explorer.texts([["one", "two"]])._repr_html_()
+    changed = html
+    for before, after in changes:
+        assert before in changed
+        changed = changed.replace(before, after)
+    notebook = executed(made)
+    notebook.cells[2].outputs = [new_output("display_data", {"text/html": changed, "text/plain": "kept"})]
+    execute.write(notebook, made.with_suffix(".ipynb"))
+    return html
+
+
+OLD = (element(), '<script type="module">let old = "//";\n</script>')
+
+
+def test_sync_renews_the_script_of_explorers_and_nothing_else(made: Path) -> None:
+    html = with_explorer(made, OLD)
+    before = executed(made)
+    assert execute.sync(made) == "explorers renewed: 1"
+    after = executed(made)
+    assert after.cells[2].outputs[0].data["text/html"] == html
+    after.cells[2].outputs[0].data["text/html"] = before.cells[2].outputs[0].data["text/html"]
+    assert after == before
+    assert execute.sync(made) == "up to date"
+
+
+def test_sync_renews_explorers_beside_new_prose(made: Path) -> None:
+    html = with_explorer(made, OLD)
+    made.write_text(SOURCE.replace("Prose", "Better prose"), encoding="utf-8")
+    assert execute.sync(made) == "prose taken over; explorers renewed: 1"
+    assert executed(made).cells[2].outputs[0].data["text/html"] == html
+
+
+def test_sync_leaves_an_explorer_whose_data_the_script_does_not_read(made: Path) -> None:
+    with_explorer(made, OLD, ('"format":1', '"format":99'))
+    before = made.with_suffix(".ipynb").read_bytes()
+    said = execute.sync(made)
+    assert said.startswith("not written: An explorer has data of format 99")
+    assert said.endswith("run scripts/execute.py 99_tiny")
+    assert made.with_suffix(".ipynb").read_bytes() == before
 
 
 def test_ids_do_not_change_from_run_to_run(made: Path) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from aelib import explorer
 from aelib.explorer.network.export import BOUND
-from aelib.explorer.page import SCRIPT
+from aelib.explorer.script import script
 from aelib.models.autoencoder import EncoderDecoder
 
 pytestmark = [needs_browser, pytest.mark.browser]
@@ -123,8 +123,8 @@ def test_the_page_computes_each_kind_of_model(driver, hosts, k):
     host, model = started(driver, hosts[0]), list(trained()[0].values())[k]
     with torch.no_grad():
         z = model.encode(SMALL[:20].images())
-        script = "return arguments[1].map((z) => Array.from(arguments[0].view.decode(z, arguments[2])))"
-        answers = torch.tensor(driver.execute_script(script, host, z.tolist(), k))
+        code = "return arguments[1].map((z) => Array.from(arguments[0].view.decode(z, arguments[2])))"
+        answers = torch.tensor(driver.execute_script(code, host, z.tolist(), k))
         torch.testing.assert_close(answers, model.decode(z).flatten(1), rtol=0, atol=BOUND)
 
 
@@ -270,8 +270,7 @@ def test_explorers_fit_a_phone(driver, hosts):
 
 def test_the_front_end_of_the_widget_follows_python_and_tells_it(driver, hosts):
     shown = explorer.plane(trained()[0], SMALL)
-    data = {"view": shown.view, **shown.data}
-    script = """
+    code = """
         const [source, data, done] = arguments, place = document.createElement("div"), told = {};
         Object.assign(place.style, { color: "white", background: "black" });
         const traits = { data, z: [0.25, 0.5] };
@@ -287,7 +286,7 @@ def test_the_front_end_of_the_widget_follows_python_and_tells_it(driver, hosts):
             done([traits.z, told.saved, "change:z" in told, accent()]))));
         });
     """
-    z, saved, listens, accent = driver.execute_async_script(script, SCRIPT.read_text("utf-8"), data)
+    z, saved, listens, accent = driver.execute_async_script(code, script(), shown.payload)
     assert z[0] > 0.25
     assert z[1] == pytest.approx(0.5)
     assert saved

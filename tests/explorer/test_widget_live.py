@@ -25,9 +25,11 @@ HOST = "127.0.0.1"
 SLOW = 120  # seconds for a server to start, or for the notebook to run
 MISSING = [name for name in ("jupyterlab", "anywidget") if importlib.util.find_spec(name) is None]
 pytestmark = [
-    needs_browser, pytest.mark.browser, pytest.mark.long,
+    needs_browser,
+    pytest.mark.browser,
+    pytest.mark.long,
     pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISSING)}: pip install -r requirements.txt"),
-]  # fmt: skip
+]
 TESTS = SUPPORT
 CELLS = [
     f"""
@@ -66,18 +68,31 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     work = folder / "work"
     work.mkdir()
     nbformat.write(notebook, work / "live.ipynb")
-    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
-              "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")  # fmt: skip
+    places = (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "JUPYTERLAB_SETTINGS_DIR",
+        "JUPYTERLAB_WORKSPACES_DIR",
+        "IPYTHONDIR",
+    )
     quiet = folder / "JUPYTERLAB_SETTINGS_DIR/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
     environment = os.environ | {name: str(folder / name) for name in places}
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.ip={HOST}", "--ServerApp.port=0",
-        "--ServerApp.port_retries=0", "--ServerApp.allow_root=True", "--IdentityProvider.token=",
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        f"--ServerApp.ip={HOST}",
+        "--ServerApp.port=0",
+        "--ServerApp.port_retries=0",
+        "--ServerApp.allow_root=True",
+        "--IdentityProvider.token=",
         f"--ServerApp.root_dir={work}",
         "--LabApp.expose_app_in_browser=True",
-    ]  # fmt: skip
+    ]
     runtime = folder / "JUPYTER_RUNTIME_DIR"
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)

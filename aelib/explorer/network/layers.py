@@ -1,4 +1,4 @@
-"""From an ``nn.Module`` to the short list of steps that ``explorer.js`` runs.
+"""From an ``nn.Module`` to the short list of steps that ``js/network/`` runs.
 
 Every weighted layer becomes one matrix W of shape (rows, columns):
 
@@ -20,8 +20,11 @@ from torch import Tensor, nn
 Shape = tuple[int, ...]
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu, "silu": F.silu, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
-}  # fmt: skip
+    "relu": F.relu,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+}
 
 
 @dataclass(frozen=True)
@@ -146,9 +149,12 @@ def _window(layer: nn.Conv2d | nn.ConvTranspose2d, before: Shape, after: Shape) 
     _require(layer.padding_mode == "zeros", "padding_mode must be 'zeros'.")
     _require(not isinstance(layer.padding, str), "padding must be given as a number.")
     return {
-        "in": before, "out": after,
-        "kernel": layer.kernel_size, "stride": layer.stride, "padding": layer.padding,
-    }  # fmt: skip
+        "in": before,
+        "out": after,
+        "kernel": layer.kernel_size,
+        "stride": layer.stride,
+        "padding": layer.padding,
+    }
 
 
 def _batch_norm(layer: nn.BatchNorm1d | nn.BatchNorm2d, before: Shape, after: Shape) -> Step:

@@ -1,4 +1,4 @@
-"""Arrays as text for the page: deflated bytes in base64, read by ``unpack`` in ``explorer.js``."""
+"""Arrays as text for the page: deflated bytes in base64, read by ``js/unpack.js``."""
 
 import base64
 import json

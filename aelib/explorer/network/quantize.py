@@ -29,7 +29,7 @@ class Rounded:
     scale: Tensor | None = None  # (rows,)
 
     def payload(self) -> dict[str, Any]:
-        """The step as ``explorer.js`` reads it."""
+        """The step as ``js/network/`` reads it."""
         data: dict[str, Any] = {"kind": self.step.kind, **self.step.geometry}
         if self.levels is not None and self.scale is not None:
             numbers = self.levels.numpy().astype("<i2" if self.bits > 8 else "i1").ravel()

@@ -1,4 +1,4 @@
-"""Two more explorers: one number of the code at a time, and texts on the way from one text to another."""
+"""One number of the code at a time."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import product
@@ -64,35 +64,26 @@ def traversal(
         order = sorted(range(len(nats[key])), key=lambda i: -nats[key][i])
         entries.append(
             export_decoder(model, name, _around(codes[key], reach)).data
-            | {"keys": [str(v) for v in key], "codes": pack_codes(codes[key]), "kl": nats[key], "order": order,
-               "scores": told.get(key, {})}
-        )  # fmt: skip
+            | {
+                "keys": [str(v) for v in key],
+                "codes": pack_codes(codes[key]),
+                "kl": nats[key],
+                "order": order,
+                "scores": told.get(key, {}),
+            }
+        )
     data = {
-        "models": entries, "controls": list(controls), "images": pack_images(images.images().cpu()), "reach": reach,
+        "models": entries,
+        "controls": list(controls),
+        "images": pack_images(images.images().cpu()),
+        "reach": reach,
         "noun": noun,
-    }  # fmt: skip
+    }
     first = next(iter(named))
     z, order = codes[first][0], entries[0]["order"][:5]
     rows = {f"z{i + 1}": decode(named[first], _swept(z, i, reach)) for i in order}
     alt = f"Pictures decoded from one code; in each row one of its numbers runs from {-reach:.3g} to {reach:.3g}."
     return Explorer("traversal", data, alt, still.rows(rows), tuple(z.tolist()))
-
-
-def texts(paths: Sequence[Sequence[str]]) -> Explorer:
-    """Texts on the way between two, made beforehand: a slider moves along, buttons pick the pair.
-
-    Args:
-        paths: for each pair the texts, from one to the other.
-
-    Raises:
-        ValueError: no path, or one of fewer than two texts.
-    """
-    if not paths or min(map(len, paths)) < 2:
-        raise ValueError(f"A way has two texts or more; there are {[len(path) for path in paths]}.")
-    data = {"paths": [list(map(str, path)) for path in paths]}
-    return Explorer(
-        "texts", data, f"Texts from \u201c{paths[0][0]}\u201d to \u201c{paths[0][-1]}\u201d.", still.text(paths[0])
-    )
 
 
 def _parts(key: Key, controls: Sequence[str]) -> tuple[Hashable, ...]:

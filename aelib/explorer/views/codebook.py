@@ -49,10 +49,14 @@ def codebook(model: nn.Module, images: ImageSet, *, noun: str = "image") -> Expl
     first = images[:OFFERED]
     net = export_decoder(still_model, type(model).__name__, _grids(quantized, grids))
     data = {
-        "model": net.data, "codebook": pack(e), "grid": list(grids.shape[1:]), "noun": noun,
-        "usage": grids.flatten().bincount(minlength=len(e)).tolist(), "images": pack_images(first.x.cpu()),
+        "model": net.data,
+        "codebook": pack(e),
+        "grid": list(grids.shape[1:]),
+        "noun": noun,
+        "usage": grids.flatten().bincount(minlength=len(e)).tolist(),
+        "images": pack_images(first.x.cpu()),
         "indices": grids[: len(first)].flatten(1).tolist(),
-    }  # fmt: skip
+    }
     with torch.no_grad():
         copies = still_model.decode(quantized.lookup(grids[: len(first)]))  # type: ignore[operator]
     alt = f"{len(first)} {noun}s above what the codes of {grids[0].numel()} places give back."
