@@ -28,8 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("processes")
         if item.get_closest_marker("processes"):
             item.add_marker(pytest.mark.xdist_group("processes"))
-        if "book" in fixtures or "chrome" in fixtures:  # the book is built once, for its own tests and the browser's
-            item.add_marker("browser" if "chrome" in fixtures else "slow")
+        if "book" in fixtures:  # built once, for its own tests and the browser's
+            item.add_marker("slow")
+        if "book" in fixtures or item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("browser"))
         if not any(item.get_closest_marker(name) for name in NOT_QUICK):
             item.add_marker("quick")

@@ -80,6 +80,7 @@ def runs(checkout: Path, before: Files, request: pytest.FixtureRequest) -> Itera
 
 
 @pytest.mark.long
+@pytest.mark.processes
 @pytest.mark.parametrize("name", [path.name for path in sorted(execute.NOTEBOOKS.glob("[0-9][0-9]_*.py"))])
 def test_a_chapter_runs_twice_in_one_kernel_out_of_a_read_only_checkout(
     name: str, checkout: Path, before: Files, runs: dict[str, Run]
