@@ -1,5 +1,15 @@
 # ---
 # jupyter:
+#   chapter:
+#     idea: Three small ones, built from nothing and put to use.
+#     summary:
+#       - model: Vanilla
+#         label: Vanilla
+#         idea: a code narrower than the input
+#         objective: $L(x, \hat x)$
+#         latent: a vector
+#         use: maps, compression, anomalies
+#         weakness: holes between codes; copies what it should not
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

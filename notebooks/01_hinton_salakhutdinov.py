@@ -1,5 +1,27 @@
 # ---
 # jupyter:
+#   chapter:
+#     source: Hinton & Salakhutdinov 2006
+#     idea: A narrow code in a deep network keeps more of an image than principal components do.
+#     family:
+#       - model: Deep
+#         year: '2006'
+#         copying: by a narrow code
+#     summary:
+#       - model: PCA
+#         label: PCA
+#         idea: the best linear map to a few numbers
+#         objective: $\lVert x - \hat x \rVert^2$, solved exactly
+#         latent: a vector
+#         use: the line to beat; quick maps
+#         weakness: linear
+#       - model: Deep, RBM-pretrained
+#         label: RBM-pretrained
+#         idea: several layers, started one by one as restricted Boltzmann machines
+#         objective: $L(x, \hat x)$ after contrastive divergence
+#         latent: a vector
+#         use: small codes before good random starts were known
+#         weakness: two stages; a good start alone does better today
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

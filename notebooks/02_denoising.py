@@ -1,5 +1,20 @@
 # ---
 # jupyter:
+#   chapter:
+#     source: Vincent et al. 2008
+#     idea: 'Damage the input, ask for the original: the network has to learn what images look like.'
+#     family:
+#       - model: Denoising
+#         year: '2008'
+#         copying: by damaging the input
+#     summary:
+#       - model: Denoising
+#         label: Denoising
+#         idea: damage the input, ask for the original
+#         objective: $L(x, g(f(\tilde x)))$
+#         latent: a vector, also wider than $x$
+#         use: removing noise; pretraining; the direction to the data
+#         weakness: repairs the damage that it was shown
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

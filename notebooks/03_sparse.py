@@ -1,5 +1,27 @@
 # ---
 # jupyter:
+#   chapter:
+#     source: Ng 2011
+#     idea: 'A wide code of which few units are active at a time: each unit stands for something.'
+#     family:
+#       - model: Sparse
+#         year: '2011'
+#         copying: by a penalty on the code
+#     summary:
+#       - model: Sparse, by a penalty
+#         label: Sparse
+#         idea: a wide code of small mean activation or small size
+#         objective: $L(x, \hat x)$ $+ \, \beta \sum_j \text{KL}(\rho \Vert \hat\rho_j)$ or $+ \, \alpha \lVert z \rVert_1$
+#         latent: a wide vector, mostly near zero
+#         use: features that can be looked at one by one
+#         weakness: shrinks what it keeps
+#       - model: Sparse, top-k
+#         label: Top-k
+#         idea: keep the $k$ largest units
+#         objective: $L(x, \hat x)$, the others set to zero
+#         latent: a wide vector with $k$ units active
+#         use: the same, with the sparseness given
+#         weakness: dead units
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

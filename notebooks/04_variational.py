@@ -1,5 +1,27 @@
 # ---
 # jupyter:
+#   chapter:
+#     source: Kingma & Welling 2014
+#     idea: 'The code becomes a distribution, the loss a bound on the likelihood: new images can be drawn.'
+#     family:
+#       - model: Variational
+#         year: '2014'
+#         copying: by noise in the code and a prior for it
+#     summary:
+#       - model: Variational (VAE)
+#         label: VAE
+#         idea: the code is a distribution, held near a prior
+#         objective: $-\mathbb{E}_q \log p_\theta(x \mid z)$ $+ \, \text{KL}(q_\phi \Vert p)$
+#         latent: a Gaussian for each $x$
+#         use: drawing new data; a bound on the likelihood
+#         weakness: smooth images; latents that collapse
+#       - model: Importance-weighted (IWAE)
+#         label: IWAE
+#         idea: several codes for each input, a tighter bound
+#         objective: $-\mathbb{E} \log \frac1k \sum_i w_i$
+#         latent: a Gaussian for each $x$
+#         use: better likelihoods
+#         weakness: $k$ times the decoder's work; the encoder learns less from each
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

@@ -1,5 +1,28 @@
 # ---
 # jupyter:
+#   chapter:
+#     source: Higgins et al. 2017
+#     idea: 'More weight on the prior: single latents start to match single factors of variation.'
+#     family:
+#       - model: β-VAE
+#         year: '2017'
+#         copying: by noise in the code and a prior for it
+#         grew_from: Variational
+#     summary:
+#       - model: β-VAE
+#         label: β-VAE
+#         idea: more weight on the divergence
+#         objective: $-\mathbb{E}_q \log p_\theta(x \mid z)$ $+ \, \beta \, \text{KL}(q_\phi \Vert p)$
+#         latent: latents that match factors, at best
+#         use: disentangled codes
+#         weakness: blurs; scores depend on seed and metric
+#       - model: β-TCVAE
+#         label: β-TCVAE
+#         idea: more weight on the dependence between latents alone
+#         objective: the ELBO's terms, $\beta$ on the total correlation
+#         latent: latents that match factors, at best
+#         use: disentangled codes with less blur
+#         weakness: an estimate from batches
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

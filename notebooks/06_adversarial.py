@@ -1,5 +1,20 @@
 # ---
 # jupyter:
+#   chapter:
+#     source: Makhzani et al. 2016
+#     idea: A discriminator, not a formula, shapes the distribution of codes.
+#     family:
+#       - model: Adversarial
+#         year: '2016'
+#         copying: by a discriminator on the code
+#     summary:
+#       - model: Adversarial (AAE)
+#         label: AAE
+#         idea: a discriminator compares codes with draws from a prior
+#         objective: '$\lVert x - \hat x \rVert^2$, and a game: $-\log D(f(x))$ for the encoder'
+#         latent: a vector, a class, or both, of any prior that can be drawn from
+#         use: priors without a formula; few labels; clusters
+#         weakness: three losses to balance; no likelihood
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

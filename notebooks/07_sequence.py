@@ -1,5 +1,20 @@
 # ---
 # jupyter:
+#   chapter:
+#     source: Sutskever et al. 2014
+#     idea: 'A recurrent encoder and decoder: a sentence through one vector and back.'
+#     family:
+#       - model: Recurrent
+#         year: '2014'
+#         copying: by one vector for a sequence
+#     summary:
+#       - model: Recurrent (sequence to sequence)
+#         label: LSTM
+#         idea: read a sequence into one vector, write it out again
+#         objective: $-\sum_t \log p(x_t \mid z, x_{<t})$
+#         latent: the last state of an LSTM
+#         use: text of any length; pretraining of readers
+#         weakness: long sequences do not fit
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

@@ -1,5 +1,38 @@
 # ---
 # jupyter:
+#   chapter:
+#     source: Rifai et al. 2011, van den Oord et al. 2017
+#     idea: Three ways to shape a code, compared at equal budgets.
+#     family:
+#       - model: Contractive
+#         year: '2011'
+#         copying: by a penalty on the code
+#       - model: VQ-VAE
+#         year: '2017'
+#         copying: by a code of few symbols
+#     summary:
+#       - model: Contractive
+#         label: Contractive
+#         idea: a code that moves little where the input does
+#         objective: $L(x, \hat x) + \lambda \lVert J \rVert_F^2$
+#         latent: a vector
+#         use: features that ignore small changes
+#         weakness: the penalty is cheated unless weights are tied or the code's size counts
+#       - model: Vector-quantized (VQ-VAE)
+#         label: VQ-VAE
+#         idea: a grid of symbols, each the nearest of $K$ vectors
+#         objective: $\lVert x - \hat x \rVert^2$ $+ \, \lVert \text{sg}[z] - e \rVert^2$ $+ \, \beta \lVert z - \text{sg}[e]
+#           \rVert^2$
+#         latent: a grid of symbols
+#         use: bits; a sequence model as prior
+#         weakness: needs a second model to draw from; unused vectors
+#       - model: FSQ
+#         label: FSQ
+#         idea: bound each number and round it
+#         objective: $\lVert x - \hat x \rVert^2$, straight through the rounding
+#         latent: a grid of symbols
+#         use: the same without a codebook to learn
+#         weakness: few numbers a place
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

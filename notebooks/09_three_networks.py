@@ -1,5 +1,34 @@
 # ---
 # jupyter:
+#   chapter:
+#     source: Three networks, one protocol
+#     idea: What architecture does, and what initialization does that is taken for architecture.
+#     family:
+#       - model: Convolutional
+#         year: SR, stacked
+#         copying: by a narrow code
+#     summary:
+#       - model: Convolutional
+#         label: Conv
+#         idea: keep the image an image
+#         objective: $L(x, \hat x)$
+#         latent: a vector or a grid
+#         use: the lowest error for its size
+#         weakness: more expensive per epoch
+#       - model: Super-resolution
+#         label: SR
+#         idea: see less than you must give back
+#         objective: $L(x, \hat x)$ from a smaller $x$
+#         latent: a vector
+#         use: enlarging
+#         weakness: invents detail, confidently
+#       - model: Stacked
+#         label: Stacked
+#         idea: more dense layers
+#         objective: $L(x, \hat x)$
+#         latent: a vector
+#         use: cheap, on any kind of input
+#         weakness: depends on its random start
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

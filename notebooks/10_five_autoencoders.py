@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   chapter:
+#     idea: Published losses that mislead, and the fair table.
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   chapter:
+#     idea: Which to choose for what.
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

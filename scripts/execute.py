@@ -64,6 +64,7 @@ def read_source(path: Path) -> NotebookNode:
     for index, cell in enumerate(notebook.cells):
         cell.id = f"{index:02d}-{hashlib.sha256(cell.source.encode()).hexdigest()[:8]}"
     notebook.metadata = NotebookNode(
+        **{key: value for key, value in notebook.metadata.items() if key == "chapter"},  # what the book says of it
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
     )
@@ -193,8 +194,10 @@ def renew_explorers(notebook: NotebookNode) -> int:
     return changed
 
 
-def sync(source: Path) -> str:
+def sync(source: Path, check: bool = False) -> str:
     """Bring the .ipynb's cells up to its .py, and its explorers to the package's script; return what happened in words.
+
+    *check* tells what would happen and writes nothing.
 
     Outputs of cells that stayed the same are kept. The stamp is dropped when code changed: what outputs are left
     no longer come from one run of it, and the tests ask for a new one.
@@ -202,7 +205,8 @@ def sync(source: Path) -> str:
     target = source.with_suffix(".ipynb")
     new = read_source(source)
     if not target.exists():
-        write(new, target)
+        if not check:
+            write(new, target)
         return "written without outputs"
     old = nbformat.read(target, as_version=4)
     again = f"run scripts/execute.py {source.stem}"
@@ -211,11 +215,11 @@ def sync(source: Path) -> str:
     except ValueError as error:
         return f"not written: {error} {again}"
     explorers = [f"explorers renewed: {count}"] if count else []
-    if len(old.cells) == len(new.cells) and all(map(same_cell, old.cells, new.cells)):
-        if not explorers:
-            return "up to date"
-        write(old, target)
-        return explorers[0]
+    same = len(old.cells) == len(new.cells) and all(map(same_cell, old.cells, new.cells))
+    if same and old.metadata.get("chapter") == new.metadata.get("chapter"):
+        if explorers and not check:
+            write(old, target)
+        return explorers[0] if explorers else "up to date"
     keys = [[(cell.cell_type, cell.source) for cell in notebook.cells] for notebook in (old, new)]
     for block in SequenceMatcher(None, *keys, autojunk=False).get_matching_blocks():
         for offset in range(block.size):
@@ -226,7 +230,8 @@ def sync(source: Path) -> str:
     unchanged = code[0] == code[1]
     if unchanged and "aelib" in old.metadata:
         new.metadata["aelib"] = old.metadata["aelib"]
-    write(new, target)
+    if not check:
+        write(new, target)
     return "; ".join(["prose taken over" if unchanged else f"code changed: {again}", *explorers])
 
 
@@ -255,11 +260,14 @@ def main() -> int:
     parser.add_argument("--profile", choices=NAMES, default="full")
     parser.add_argument("--timeout", type=float, default=30, metavar="MINUTES", help="of one cell (30)")
     parser.add_argument("--sync", action="store_true", help="do not execute")
+    parser.add_argument("--check", action="store_true", help="with --sync: write nothing, fail where it would")
     arguments = parser.parse_args()
     failed = False
     for source in chapters(arguments.chapters):
         if arguments.sync:
-            print(f"{source.stem}: {sync(source)}")
+            done = sync(source, arguments.check)
+            print(f"{source.stem}: {done}")
+            failed = failed or (arguments.check and done != "up to date")
         else:
             found = run(source, arguments.profile, arguments.timeout)
             print(f"{source.stem}: " + ("\n  ".join(["not written", *found]) if found else "written"))

@@ -50,6 +50,7 @@ COLORS = {
     "RNN": PINK,
     "LSTM": YELLOW,
     "β-VAE": PINK,
+    "β-TCVAE": SKY,
 }
 DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#000000", "#7B3FA0", "#999999")
 

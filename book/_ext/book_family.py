@@ -1,107 +1,23 @@
-"""The family of autoencoders: a drawn map and a list of chapters, for the landing page.
-
-Chapters that are in the table of contents are links; the others are shown as to come. A chapter that this file
-does not know appears at the end of the list under its own title.
-"""
+"""The family of autoencoders, from the chapters' own headers: a drawn map, a list of chapters, the summary table."""
 
 import html
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from book_chapters import chapters, link, number_of
+from chapter_facts import Box, Facts, facts
 from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
-
-@dataclass(frozen=True)
-class Chapter:
-    """A chapter, written or to come."""
-
-    number: int
-    title: str
-    source: str
-    idea: str
+WIDTH, ROOT_HEIGHT, HOW, BOX, BOX_HEIGHT, INDENT, GAP, PER_LINE = 462, 74, 27, 204, 50, 40, 12, 2
 
 
-CHAPTERS = (
-    Chapter(0, "Your first three autoencoders", "", "Three small ones, built from nothing and put to use."),
-    Chapter(
-        1,
-        "Reducing the dimension of data",
-        "Hinton & Salakhutdinov 2006",
-        "A narrow code in a deep network keeps more of an image than principal components do.",
-    ),
-    Chapter(
-        2,
-        "Denoising autoencoders",
-        "Vincent et al. 2008",
-        "Damage the input, ask for the original: the network has to learn what images look like.",
-    ),
-    Chapter(
-        3,
-        "Sparse autoencoders",
-        "Ng 2011",
-        "A wide code of which few units are active at a time: each unit stands for something.",
-    ),
-    Chapter(
-        4,
-        "Variational autoencoders",
-        "Kingma & Welling 2014",
-        "The code becomes a distribution, the loss a bound on the likelihood: new images can be drawn.",
-    ),
-    Chapter(
-        5,
-        "β-VAE",
-        "Higgins et al. 2017",
-        "More weight on the prior: single latents start to match single factors of variation.",
-    ),
-    Chapter(
-        6,
-        "Adversarial autoencoders",
-        "Makhzani et al. 2016",
-        "A discriminator, not a formula, shapes the distribution of codes.",
-    ),
-    Chapter(
-        7,
-        "Sequence autoencoders",
-        "Sutskever et al. 2014",
-        "A recurrent encoder and decoder: a sentence through one vector and back.",
-    ),
-    Chapter(
-        8,
-        "Contractive, variational, vector-quantized",
-        "Rifai et al. 2011, van den Oord et al. 2017",
-        "Three ways to shape a code, compared at equal budgets.",
-    ),
-    Chapter(
-        9,
-        "Super-resolution, convolutional, stacked",
-        "Three networks, one protocol",
-        "What architecture does, and what initialization does that is taken for architecture.",
-    ),
-    Chapter(10, "Five autoencoders on Fashion-MNIST", "", "Published losses that mislead, and the fair table."),
-    Chapter(11, "Every autoencoder under one protocol", "", "Which to choose for what."),
-)
-
-# The map, row by row: what keeps the network from copying its input, and the models that do it so, each with the
-# number of its chapter.
-BRANCHES: tuple[tuple[str, tuple[tuple[str, str, int], ...]], ...] = (
-    ("by a narrow code", (("Deep", "2006", 1), ("Convolutional", "SR, stacked", 9))),
-    ("by damaging the input", (("Denoising", "2008", 2),)),
-    ("by a penalty on the code", (("Sparse", "2011", 3), ("Contractive", "2011", 8))),
-    ("by noise in the code and a prior for it", (("Variational", "2014", 4), ("β-VAE", "2017", 5))),
-    ("by a discriminator on the code", (("Adversarial", "2016", 6),)),
-    ("by a code of few symbols", (("VQ-VAE", "2017", 8),)),
-    ("by one vector for a sequence", (("Recurrent", "2014", 7),)),
-)
-
-WIDTH, ROOT_HEIGHT, ROW, BOX, BOX_HEIGHT, INDENT = 462, 74, 88, 204, 50, 40
-
-
-def pages(env: BuildEnvironment) -> dict[int, str]:
-    """Document name of each chapter that is in the book, by its number."""
-    return {number_of(name): name for name in chapters(env)}
+def told(env: BuildEnvironment) -> dict[str, Facts]:
+    """What each chapter that is in the table of contents says of itself, by document name and in their order."""
+    return {name: facts(Path(env.doc2path(name)).with_suffix(".py")) for name in chapters(env)}
 
 
 class FamilyMap(SphinxDirective):
@@ -110,32 +26,45 @@ class FamilyMap(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()
         builder, here = self.env.app.builder, self.env.docname
-        urls = {number: builder.get_relative_uri(here, page) for number, page in pages(self.env).items()}
-        return [nodes.raw("", family_svg(urls), format="html")]
+        boxes = [
+            (box, number_of(name), builder.get_relative_uri(here, name))
+            for name, chapter in told(self.env).items()
+            for box in chapter.family
+        ]
+        return [nodes.raw("", family_svg(boxes), format="html")]
 
 
-def family_svg(urls: dict[int, str]) -> str:
-    """Draw the map; ``urls`` has the address of each chapter that exists."""
-    middle = [ROOT_HEIGHT + ROW * i + 27 + BOX_HEIGHT / 2 for i in range(len(BRANCHES))]
-    parts = [
-        root_box(),
-        f'<path class="line" d="M12 {ROOT_HEIGHT - 8}V{middle[-1]:g}"/>',
-    ]
-    for i, (how, models) in enumerate(BRANCHES):
-        parts.append(f'<text class="how" x="{INDENT - 12}" y="{ROOT_HEIGHT + ROW * i + 18}">{how}</text>')
-        parts.append(f'<path class="line" d="M12 {middle[i]:g}H{INDENT}"/>')
-        for j, (name, year, number) in enumerate(models):
-            left = INDENT + j * (BOX + 12)
-            if how.endswith("prior for it") and j:  # β-VAE is a variational autoencoder
-                parts.append(f'<path class="line" d="M{left - 12} {middle[i]:g}h12"/>')
-            parts.append(model_box(name, year, number, left, middle[i] - BOX_HEIGHT / 2, urls.get(number)))
-    described = "; ".join(f"{how}: {', '.join(model[0] for model in models)}" for how, models in BRANCHES)
-    height = ROOT_HEIGHT + ROW * len(BRANCHES)
+def family_svg(boxes: Sequence[tuple[Box, int, str]]) -> str:
+    """Draw the map of (model, number of its chapter, address of its chapter): a branch for each way not to copy."""
+    branches: dict[str, list[tuple[Box, int, str]]] = {}
+    for entry in boxes:
+        branches.setdefault(entry[0].copying, []).append(entry)
+    parts, top, middle = [root_box()], float(ROOT_HEIGHT), 0.0
+    for how, entries in branches.items():
+        parts.append(f'<text class="how" x="{INDENT - 12}" y="{top + 18:g}">{html.escape(how)}</text>')
+        top += HOW
+        for line in (entries[i : i + PER_LINE] for i in range(0, len(entries), PER_LINE)):
+            middle = top + BOX_HEIGHT / 2
+            parts += [f'<path class="line" d="M12 {middle:g}H{INDENT}"/>', *line_of_boxes(line, top)]
+            top += BOX_HEIGHT + GAP - 1
+    parts.insert(1, f'<path class="line" d="M12 {ROOT_HEIGHT - 8}V{middle:g}"/>')
+    described = "; ".join(f"{how}: {', '.join(box.model for box, _, _ in found)}" for how, found in branches.items())
     return (
-        f'<svg class="family" viewBox="0 0 {WIDTH} {height}" role="group" aria-labelledby="family-title">'
-        f'<title id="family-title">The family of autoencoders, by what keeps them from copying. {described}.</title>'
-        f"{''.join(parts)}</svg>"
+        f'<svg class="family" viewBox="0 0 {WIDTH} {top:g}" role="group" aria-labelledby="family-title">'
+        f'<title id="family-title">The family of autoencoders, by what keeps them from copying. '
+        f"{html.escape(described)}.</title>{''.join(parts)}</svg>"
     )
+
+
+def line_of_boxes(entries: Sequence[tuple[Box, int, str]], top: float) -> Iterator[str]:
+    """Boxes side by side; a model that grew from the one before it is joined to it."""
+    before = ""
+    for place, (box, number, url) in enumerate(entries):
+        left = INDENT + place * (BOX + GAP)
+        if before and box.grew_from == before:
+            yield f'<path class="line" d="M{left - GAP} {top + BOX_HEIGHT / 2:g}h{GAP}"/>'
+        yield model_box(box, number, url, left, top)
+        before = box.model
 
 
 def root_box() -> str:
@@ -148,15 +77,13 @@ def root_box() -> str:
     )
 
 
-def model_box(name: str, year: str, number: int, left: float, top: float, url: str | None) -> str:
-    """One model's box: a link where its chapter exists."""
-    note = f"{year} · chapter {number}" if url else f"{year} · to come"
-    box = (
-        f'<rect x="{left}" y="{top:g}" width="{BOX}" height="{BOX_HEIGHT}" rx="6"/>'
-        f'<text class="name" x="{left + 14}" y="{top + 21:g}">{html.escape(name)}</text>'
-        f'<text class="note" x="{left + 14}" y="{top + 40:g}">{html.escape(note)}</text>'
+def model_box(box: Box, number: int, url: str, left: float, top: float) -> str:
+    """One model's box, a link to its chapter."""
+    return (
+        f'<a href="{html.escape(url)}"><rect x="{left}" y="{top:g}" width="{BOX}" height="{BOX_HEIGHT}" rx="6"/>'
+        f'<text class="name" x="{left + 14}" y="{top + 21:g}">{html.escape(box.model)}</text>'
+        f'<text class="note" x="{left + 14}" y="{top + 40:g}">{html.escape(box.year)} · chapter {number}</text></a>'
     )
-    return f'<a href="{html.escape(url)}">{box}</a>' if url else f'<g class="to-come">{box}</g>'
 
 
 class ChapterList(SphinxDirective):
@@ -164,22 +91,38 @@ class ChapterList(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()
-        found = pages(self.env)
         items = nodes.definition_list(classes=["chapter-list"])
-        known = {chapter.number for chapter in CHAPTERS}
-        others = [Chapter(number, "", "", "") for number in sorted(found) if number not in known]
-        for chapter in sorted((*CHAPTERS, *others), key=lambda c: c.number):
-            if chapter.number in found:
-                term = nodes.term("", "", link(found[chapter.number], self.env.docname))
-            else:
-                to_come = nodes.inline(text=" to come", classes=["to-come"])
-                term = nodes.term("", "", nodes.Text(f"{chapter.number}. {chapter.title}"), to_come)
+        for name, chapter in told(self.env).items():
             about = ". ".join(text for text in (chapter.source, chapter.idea) if text)
+            term = nodes.term("", "", link(name, self.env.docname))
             items += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph(text=about)))
         return [items]
+
+
+class SummaryTable(SphinxDirective):
+    """Every model of the book in a row."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        box = nodes.container(classes=["summary-table"])
+        lines = summary_lines(told(self.env))
+        self.state.nested_parse(StringList(lines, self.env.doc2path(self.env.docname)), 0, box)
+        return [box]
+
+
+def summary_lines(chapters: Mapping[str, Facts]) -> list[str]:
+    """The table in Markdown: a row for each model, by chapter."""
+    head = ("model", "idea", "objective", "latent", "use", "weakness")
+    rows = [
+        [*(getattr(row, name) for name in head), f"[{number_of(name)}](/{name})"]
+        for name, chapter in chapters.items()
+        for row in chapter.summary
+    ]
+    return [f"| {' | '.join(cells)} |" for cells in ([*head, "chapter"], ["---"] * 7, *rows)]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("family-map", FamilyMap)
     app.add_directive("chapter-list", ChapterList)
+    app.add_directive("summary-table", SummaryTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -39,6 +39,7 @@ def test_the_notebook_has_its_sources_cells(source: Path) -> None:
     assert [(c.cell_type, c.source, c.metadata) for c in found.cells] == [
         (c.cell_type, c.source, c.metadata) for c in expected.cells
     ], f"run scripts/execute.py --sync, or scripts/execute.py {source.stem} if code changed"
+    assert found.metadata.get("chapter") == expected.metadata.get("chapter"), "run scripts/execute.py --sync"
 
 
 @chapter
@@ -164,6 +165,17 @@ def test_sync_takes_over_prose_and_keeps_outputs(made: Path) -> None:
     assert notebook.cells[0].source == "Better prose."
     assert notebook.cells[2].outputs[0].text == "2\n"
     assert "aelib" in notebook.metadata
+
+
+def test_sync_takes_over_what_the_header_says(made: Path) -> None:
+    made.write_text(f"# ---\n# jupyter:\n#   chapter:\n#     idea: Copy.\n# ---\n\n{SOURCE}", encoding="utf-8")
+    before = made.with_suffix(".ipynb").read_bytes()
+    assert execute.sync(made, check=True) == "prose taken over"
+    assert made.with_suffix(".ipynb").read_bytes() == before
+    assert execute.sync(made) == "prose taken over"
+    assert executed(made).metadata.chapter == {"idea": "Copy."}
+    assert "aelib" in executed(made).metadata
+    assert execute.sync(made) == execute.sync(made, check=True) == "up to date"
 
 
 def test_sync_drops_the_stamp_when_code_changed(made: Path) -> None:

@@ -1,0 +1,93 @@
+"""What the book says of a chapter elsewhere is in the chapter's own header, and what is missing there is asked for."""
+
+import re
+from pathlib import Path
+
+import execute
+import pytest
+from book_family import family_svg, summary_lines
+from chapter_facts import Box, Facts, Row, facts
+
+from aelib.plots import COLORS
+
+SOURCES = sorted(execute.NOTEBOOKS.glob("*.py"))
+HEADER = "# ---\n# jupyter:\n#   chapter:\n{}# ---\n\n# %% [markdown]\n# # A chapter\n"
+
+
+def written(folder: Path, *entries: str) -> Path:
+    source = folder / "99_tiny.py"
+    source.write_text(HEADER.format("".join(f"#     {line}\n" for line in entries)), encoding="utf-8")
+    return source
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_a_chapter_says_what_the_book_needs(source: Path) -> None:
+    told = facts(source)
+    assert told.idea.endswith("."), f"{source.name}: the idea is a sentence"
+    for row in told.summary:
+        assert row.label in COLORS, f'add a line "{row.label}": … to COLORS in aelib/plots/style.py'
+    text = source.read_text(encoding="utf-8")
+    entries = (execute.ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+    for key in {key for found in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text) for key in found.split(",")}:
+        assert re.search(rf"^@\w+{{{re.escape(key.strip())},", entries, re.M), f"add {key} to book/references.bib"
+
+
+def test_a_model_that_grew_from_another_names_one_on_the_map() -> None:
+    boxes = [box for source in SOURCES for box in facts(source).family]
+    assert {box.grew_from for box in boxes if box.grew_from} <= {box.model for box in boxes}
+    assert len({box.model for box in boxes}) == len(boxes)
+
+
+def test_a_header_is_read(tmp_path: Path) -> None:
+    row = "{model: A, label: AE, idea: b, objective: $x$, latent: c, use: d, weakness: e}"
+    source = written(
+        tmp_path, "source: Ng 2011", "idea: Copy.", "family:", "- {model: A, year: '2011', copying: by b}",
+        "summary:", f"- {row}",
+    )  # fmt: skip
+    box = Box("A", "2011", "by b")
+    assert facts(source) == Facts("Copy.", "Ng 2011", (box,), (Row("A", "AE", "b", "$x$", "c", "d", "e"),))
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        (["source: x"], r"99_tiny\.py, 'chapter' in the header has no entry 'idea': add a line 'idea: …'\."),
+        (["idea: x", "colour: red"], r"has the entry 'colour'; it takes idea, source, family, summary\."),
+        (["idea: ''"], "'idea' is empty; write it, or leave the line out"),
+        (["idea: 12"], "'idea' is 12, which is no text; put it in quotes"),
+        (["idea: x", "family:", "- {model: A, year: '1'}"], r"'family' in the header has no entry 'copying'"),
+        (["idea: x", "family:", "- {model: A, copying: b, year: 2011}"], "'year' is 2011, which is no text"),
+        (["idea: x", "summary:", "- {model: A}"], r"'summary' in the header has no entry 'label'"),
+    ],
+)
+def test_what_is_missing_is_asked_for(tmp_path: Path, entries: list[str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        facts(written(tmp_path, *entries))
+
+
+def test_a_source_without_facts_is_asked_for_them(tmp_path: Path) -> None:
+    source = tmp_path / "99_tiny.py"
+    source.write_text("# %% [markdown]\n# # A chapter\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"99_tiny\.py has no entry 'chapter' under 'jupyter' in its header"):
+        facts(source)
+
+
+def test_the_map_has_a_branch_for_each_way_and_breaks_long_lines() -> None:
+    boxes = [Box(name, "2011", "by b & c", "B" if name == "C" else "") for name in "ABC"]
+    drawn = family_svg([(box, 1, f"{box.model}.html") for box in [*boxes, Box("D", "2012", "by d")]])
+    assert re.findall(r'href="(.)\.html"', drawn) == list("ABCD")
+    places = re.findall(r'<rect x="(\d+)" y="(\d+)"', drawn)
+    assert [x for x, _ in places] == ["40", "256", "40", "40"]
+    heights = [int(y) for _, y in places]
+    assert heights[0] == heights[1] < heights[2] < heights[3]
+    assert int(re.search(r'viewBox="0 0 \d+ (\d+)"', drawn)[1]) >= heights[3] + 50
+    assert drawn.count(">by b &amp; c<") == 1
+
+
+def test_the_summary_has_a_row_for_each_model() -> None:
+    rows = (Row("A", "AE", "b", "$x$", "c", "d", "e"),)
+    told = {"notebooks/00_x": Facts("I."), "notebooks/07_y": Facts("I.", summary=rows)}
+    assert summary_lines(told)[1:] == [
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| A | b | $x$ | c | d | e | [7](/notebooks/07_y) |",
+    ]
