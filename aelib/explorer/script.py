@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from aelib.explorer.javascript import join
+from aelib.explorer.joining import join
 
 ENTRY = Path(__file__).parent / "js" / "main.js"
 FORMAT = 1  # of the data that the script reads; outputs made before it was written down are of format 1

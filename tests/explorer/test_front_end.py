@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from aelib import explorer
-from aelib.explorer.javascript import join, scan
+from aelib.explorer.joining import join
 from aelib.explorer.network.layers import Step, read
 from aelib.explorer.network.packing import pack_codes, pack_images
 from aelib.explorer.network.quantize import rounded
 from aelib.explorer.script import ENTRY, FORMAT, element, embedded, renewed, script
+from aelib.explorer.tokens import scan
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt-get install nodejs")
@@ -121,6 +122,7 @@ def extent(codes: Tensor) -> float:
 
 
 @needs_node
+@pytest.mark.slow
 def test_the_modules_pass_their_own_tests(cases):
     assert TESTS
     said = node("--test", *TESTS, AELIB_CASES=str(cases))
