@@ -58,6 +58,8 @@ def _collect(path: Path, above: tuple[Path, ...], found: dict[Path, Module]) -> 
     if path in found:
         return
     module = read(path)
+    if above and "default" in module.exports:
+        raise ValueError(f"{path.name} has an export default, which only the entry may have: give it a name.")
     for source, names in module.imports.items():
         _collect(source, (*above, path), found)
         if missing := [name for name in names if name not in found[source].exports]:

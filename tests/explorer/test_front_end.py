@@ -230,6 +230,7 @@ TAKES_A, TAKES_B = ('import { a } from "./a.js";', 'import { b } from "./b.js";'
             {"main": TAKES_A, "a": TAKES_B, "b": TAKES_A},
             "cannot be joined: a.js → b.js → a.js",
         ),
+        ({"main": TAKES_A, "a": "export const a = 1; export default a;"}, "a.js has an export default"),
         ({"main": "a = { }\n/ 2"}, "main.js, line 2: a slash after }"),
         ({"main": "\nconst a = 'open"}, "main.js, line 2: a string that does not end"),
         ({"main": "const a = `open ${"}, "main.js, line 1: a template that does not end"),
