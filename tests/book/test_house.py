@@ -160,3 +160,12 @@ def test_a_package_without_a_checkout_records_into_the_current_folder(tmp_path):
     folder, commit = run.stdout.split("\n")[:2]
     assert Path(folder).resolve() == (tmp_path / "results").resolve()
     assert commit == ""
+
+
+@each_module
+def test_docstrings_speak_one_dialect(module):
+    """Errors under ``Raises:``, code between double backticks, arguments in italics."""
+    nodes = [n for n in ast.walk(source(module)) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    texts = [re.sub(r":[\w:]+:`[^`]*`", "", ast.get_docstring(node) or "") for node in nodes]
+    other = re.compile(r"^Raises \w+Error|(?<!`)`[^`\n]+`(?!`)", re.MULTILINE)
+    assert [found[0] for text in texts if (found := other.search(text))] == []
