@@ -195,7 +195,7 @@ plots.lines(
 def posterior(model, images=test):
     """Means and log variances of all images, (N, latent) each."""
     model.eval()
-    with torch.inference_mode():
+    with torch.no_grad():
         parts = [model.posterior(images.batch(index).x) for index in torch.arange(len(images)).split(1000)]
     return torch.cat([p.mu for p in parts]), torch.cat([p.logvar for p in parts])
 
@@ -345,7 +345,7 @@ figure
 
 # %% mystnb={"figure": {"caption": "Eight test images and their reconstructions. The number above an image is its squared error, summed over 4,096 pixels. The more a nat costs, the rounder and softer the sprites.", "name": "fig-05-reconstructions"}, "image": {"alt": "Rows of sprites: the originals on top, reconstructions by five networks below, blurrier for larger β."}}
 eight = test[:8].images()
-with torch.inference_mode():
+with torch.no_grad():
     shown = {label: model.decode(model.encode(eight)) for label, model in models.items()}
 plots.reconstruction_rows(eight, shown)
 
@@ -515,7 +515,7 @@ torch.manual_seed(0)
 drowned = compact_vae()
 fit({"vae": drowned}, Phase(ELBO(beta=1000), adam(1e-3)), some, epochs=profile(smoke=2, quick=2, full=8), batch_size=64)
 active = {name: int((divergences(m) > 0.1).sum()) for name, m in (models | {"β = 1000": drowned}).items()}
-with torch.inference_mode():
+with torch.no_grad():
     same = drowned.decode(drowned.encode(eight))
 print("active latents:", active)
 print(f"largest difference between two reconstructions: {(same - same[0]).abs().max():.4f}")

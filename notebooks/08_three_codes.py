@@ -221,7 +221,7 @@ PRETRAINING = {
 }
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def properties(model):
     z = codes(model, data.test)
     norm = squared_norm(z, model.encoder[1].weight).sqrt().mean().item()
@@ -549,7 +549,7 @@ swept = {(name, size): quantized(name, size) for name in QUANTIZERS for size in 
 
 
 # %%
-@torch.inference_mode()
+@torch.no_grad()
 def rate_and_error(model):
     """The KL divergence in bits per image, and the error of reconstructions from sampled codes."""
     torch.manual_seed(0)

@@ -205,7 +205,7 @@ def test_error(model):
     return per_pixel(reconstructions(model, data.test), x_test)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def test_terms(model):
     torch.manual_seed(0)
     return {term: value.item() for term, value in published_vae_loss({"vae": model}, data.test.batch()).items()}
@@ -256,7 +256,7 @@ components = pca(data.train.images(), limit)
 z_pca = codes(components, data.test)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def pca_copies(size, z=z_pca):
     kept = torch.cat([z[:, :size], torch.zeros(len(z), limit - size)], 1)
     return components.decode(kept).clamp(0, 1)
@@ -329,7 +329,7 @@ foreign = {
 }
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def copies(model, x):
     return model.decode(model.encode(x)).clamp(0, 1)
 
@@ -456,14 +456,14 @@ pd.DataFrame(table).T.sort_values("error per pixel").transform(written)
 # Two rows need a second number. The VAE pays for its code in nats, and the copy from a *drawn* code is worse than the copy from the mean. The sparse code uses about a third of its 64 numbers for any one picture.
 
 # %%
-@torch.inference_mode()
+@torch.no_grad()
 def drawn(model):
     torch.manual_seed(0)
     return per_pixel(torch.cat([model(x).x_hat for x in x_test.split(2000)]), x_test)
 
 
 def divergence(model):
-    with torch.inference_mode():
+    with torch.no_grad():
         return ELBO()({"vae": model}, data.test.batch())["kl"].item()
 
 

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,21 +44,10 @@ def home(module: str, name: str) -> str:
     return module
 
 
-def statements(tree: ast.AST, at_import: bool) -> Iterator[ast.AST]:
-    """All nodes of a source; or those that run when it is imported: no function's, and none that are for types."""
-    for node in ast.iter_child_nodes(tree):
-        later = isinstance(node, ast.FunctionDef) or (
-            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        )
-        if not (at_import and later):
-            yield node
-            yield from statements(node, at_import)
-
-
-def imported(tree: ast.Module, at_import: bool = False) -> set[str]:
-    """The modules whose definitions a source uses."""
+def imported(tree: ast.Module) -> set[str]:
+    """The modules whose definitions a source uses, also those that it imports inside of a function or for types."""
     found = set()
-    for node in statements(tree, at_import):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports name the whole path"
             if (node.module or "").split(".")[0] == "aelib":
@@ -110,8 +98,7 @@ def test_imports_run_downwards(module):
 
 def test_no_import_runs_in_a_circle():
     # Packages hand on what their modules define: names are looked up where they are made.
-    files = [module for module, path in MODULES.items() if path.name != "__init__.py"]
-    graph = {module: imported(source(module), at_import=True) - {module} for module in files}
+    graph = {module: uses - {module} for module, uses in USES.items() if MODULES[module].name != "__init__.py"}
     try:
         list(TopologicalSorter(graph).static_order())
     except CycleError as error:
