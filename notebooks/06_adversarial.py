@@ -649,6 +649,7 @@ def far_away():
     return model
 
 
+@torch.enable_grad()  # a callback is called without
 def gradient_norm(form, nets):
     loss = form(plane)(nets, train.batch(range(500)))["loss"]
     slopes = torch.autograd.grad(loss, list(nets["encoder"].parameters()))
