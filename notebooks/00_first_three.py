@@ -48,7 +48,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -713,7 +713,7 @@ table = [
     *(("stored in 128 bits", n.split(",")[0], PSNR, [dict(zip(*curves[n], strict=True))[128]], four) for n in list(curves)[:2]),
 ]
 
-# %%
+# %% tags=["hide-input"]
 nine = "20,000 training images of the other nine digits, 4 epochs, codes of 16 numbers; the score is the error."
 for digits, what in ((range(10), "mean of ten held-out digits"), ([2], "2 held out"), ([1], "1 held out")):
     for name in ("Vanilla", "PCA"):

@@ -62,7 +62,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 
 import pandas as pd
@@ -545,7 +545,7 @@ faces(*profile(smoke=(64, 1), quick=(10_000, 3), full=(20_000, 10))) if (cache_f
 # %% [markdown]
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 HIGGINS, LIN = "Higgins et al. 2017, figure 6", "Lin et al. 2020, table 1, as recalled"
 PAPER = {"true factors": 100, "raw pixels": 45.75, "PCA": 84.9, "ICA": 42.0, "untrained": 44.14}
 dataset = dict(dataset="dSprites", higher_is_better=True)
@@ -559,7 +559,7 @@ PUBLISHED = {  # β-VAE score, FactorVAE score, MIG, DCI
 TARGETS = {("β = 4", "β-VAE score"): 85, ("β-TCVAE", "MIG, samples"): 0.30}
 PROTOCOL = f"Ten latents, {len(train):,} images, {epochs} epochs, batch 64; the mean of the posterior is the code unless said otherwise."
 
-# %%
+# %% tags=["hide-input"]
 for label, published in PUBLISHED.items():
     for name, paper in zip(("β-VAE score", "FactorVAE score", "MIG, samples", "DCI"), published, strict=True):
         percent = 100 if name == "β-VAE score" else 1

@@ -72,7 +72,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 import copy
 import math
 from functools import partial
@@ -784,7 +784,7 @@ explorer.codebook(models["VQ-VAE"], data.test[: profile(smoke=50, quick=2000, fu
 # %% [markdown]
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 protocol = f"784-1000 tied logistic layer, {pretraining} epochs without labels, then {tuning} with them; "
 protocol += f"strength {strength:g} and rate {rate:g} by validation."
 one_layer = dict(dataset="MNIST test", seeds=few_seeds, protocol=protocol, paper_source="Rifai et al. 2011, table 1")
@@ -797,7 +797,7 @@ for name, paper in {"Contractive": 86, "Autoencoder": 50}.items():
     claims.add("saturated units", model=name, **one_layer, metric="units below 0.05 or above 0.95", unit="%",
                higher_is_better=True, values=values(name, KEYS[2]), paper=paper, tolerance=0.15)
 
-# %%
+# %% tags=["hide-input"]
 protocol = f"49 places, shared convolutions, {epochs} epochs on {len(digits):,} digits, batch 128, Adam with one cycle to 2e-3, He start."
 equal = dict(dataset="MNIST test", seeds=seeds, protocol=protocol)
 MEASURES = {
@@ -814,7 +814,7 @@ for name in ("VQ-VAE", "FSQ"):  # positive where this one reconstructs better
     claims.add("441 bits: error of the rounded autoencoder minus this one's", model=name, **equal, unit="per pixel",
                metric="difference of squared errors, seed by seed", higher_is_better=True, values=gains, target=0.0, contrast=True)
 
-# %%
+# %% tags=["hide-input"]
 for (name, size), found in swept.items():
     paper = {("Straight-through", 512): 96, ("FSQ", 512): 100}.get((name, size))
     claims.add(f"codebook in use, K = {size}", model=name, dataset="MNIST test", metric="codes that occur", unit="%",

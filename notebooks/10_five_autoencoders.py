@@ -42,7 +42,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 from functools import partial
 
 import pandas as pd
@@ -228,7 +228,7 @@ then = {name: LOG[name][EPOCHS[name]] for name in NETWORKS}
 last = {name: LOG[name][50] for name in NETWORKS}
 pd.DataFrame({"published, 50 epochs": last, "epochs here": EPOCHS, "published then": then, "ours": first}).round(5)
 
-# %%
+# %% tags=["hide-input"]
 SOURCE = "Vakacharla, FashionMNIST-5AEs.ipynb, training log"
 for name in NETWORKS:
     how = f"{EPOCHS[name]} epochs, batch 64, Adam 1e-3, PyTorch's default start, 60,000 training pictures."
@@ -516,7 +516,7 @@ untrained = {name: never_trained(name) for name in ("FC", "CNN", "RNN")}
 table = {"random encoder, linear decoder": untrained, "ours, trained as published": first, "published": last}
 pd.DataFrame(table).loc[list(untrained)].round(5)
 
-# %%
+# %% tags=["hide-input"]
 assert profile.name != "full" or untrained["RNN"] < first["FC"] < untrained["FC"]
 for name, error in untrained.items():
     claims.add("encoder at its random start", model=name, **UNIT, values=[error], seeds=[0],
@@ -541,7 +541,7 @@ explorer.plane({"FC": flat}, some[:1500], classes=CLOTHES, noun="garment", thumb
 # %% [markdown]
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 claims.save()
 claims
 

@@ -40,7 +40,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -605,7 +605,7 @@ explorer.plane(page, data.test[: profile(smoke=50, quick=400, full=400)], thumbn
 #
 # Three numbers of each model go to the book's {doc}`results page </scoreboard>`, with seeds and protocol.
 
-# %%
+# %% tags=["hide-input"]
 CLAIMED = {
     "error": ("squared error", "per pixel", False),
     "probe": ("logistic regression on 10,000 codes", "%", True),
