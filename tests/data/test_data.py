@@ -219,7 +219,8 @@ def test_parts_of_a_set(images: ImageSet) -> None:
 
 
 def test_a_batch_is_what_torchvision_makes_of_it(images: ImageSet) -> None:
-    x, y = images.batch([7, 8])
+    batch = images.batch([7, 8])
+    x, y = batch.x, batch.y
     assert torch.equal(x, torch.stack([to_tensor(to_pil_image(images.x[i])) for i in (7, 8)]))
     assert torch.equal(y, images.y[7:9])
     assert torch.equal(images.batch().x, images.images()) and images.images().dtype == torch.float32

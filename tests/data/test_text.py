@@ -140,7 +140,8 @@ def test_sentences_become_rows() -> None:
     assert data.x.tolist() == [[4, 6, 7, 4], [5, 3, 8, 0], [0, 0, 0, 0]]  # cut, padded, empty
     assert data.lengths.tolist() == [4, 3, 0]
     assert TextSet.of(SENTENCES, vocabulary, limit=2, keep="last").x.tolist() == [[4, 3], [3, 8], [0, 0]]
-    x, y = data.batch(torch.tensor([2, 1]))
+    batch = data.batch(torch.tensor([2, 1]))
+    x, y = batch.x, batch.y
     assert x.tolist() == [[0, 0, 0], [5, 3, 8]] and y is not None and y.tolist() == [1, 1]
     assert data.batch([2]).x.shape == (1, 0) and len(data[[]]) == 0
     assert torch.equal(data.to("cpu").x, data.x)

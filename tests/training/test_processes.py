@@ -175,7 +175,7 @@ def test_without_a_launcher_the_others_end_by_themselves_and_say_why(tmp_path):
 def test_the_script_in_the_book_runs_on_two_processes(tmp_path):
     """dSprites at full size, made small: a few of its images, a network a twentieth the size."""
     pytest.importorskip("aelib.data.sprites")
-    page = (HERE.parent / "book" / "beyond_one_machine.md").read_text(encoding="utf-8")
+    page = (HERE.parents[1] / "book" / "beyond_one_machine.md").read_text(encoding="utf-8")
     (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "images = sprites()" in block)
     for full, small in {
         "images = sprites()": "images = sprites().sample(50)",
