@@ -31,7 +31,9 @@ needs_a_compiler = pytest.mark.skipif(
 # The compiler's own generator draws other noise, and leaves out what nothing depends on.
 SAME_NOISE = torch._inductor.config.patch(fallback_random=True)
 OFTEN = {"00 dense, squared error", "04 VAE", "06 labels", "07 words", "08 codebook by averages"}
-SENTENCES = {"07 words", "07 attention", "07 sentiment"}
+# Sentences of every length ask for several graphs, with Python between them; an LSTM over rows for two, as the compiler
+# does not follow what PyTorch's own layer does before it calls its kernel.
+IN_PARTS = {"07 words", "07 attention", "07 sentiment", "10 states of rows", "10 code of rows"}
 
 
 def run(training: Training, **options: object) -> tuple[Modules, pd.DataFrame]:
@@ -53,7 +55,7 @@ def test_a_phase_is_one_graph_that_computes_the_same(name: str) -> None:
     counters.clear()
     with SAME_NOISE:
         others, compiled = run(TRAININGS[name], compile=TRACED)
-    if name not in SENTENCES:  # of every length: several graphs, with Python between them
+    if name not in IN_PARTS:
         assert not counters["graph_break"]
         assert counters["stats"]["unique_graphs"] == len(TRAININGS[name].phases)
     pd.testing.assert_frame_equal(compiled, history, rtol=1e-5)

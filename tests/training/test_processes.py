@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 HERE = SUPPORT
-NOTEBOOKS = HERE.parent / "notebooks"
+ROOT = HERE.parents[1]
+NOTEBOOKS = ROOT / "notebooks"
 pytestmark = pytest.mark.processes
 Run = list[dict[str, Tensor]]
 
@@ -175,7 +176,7 @@ def test_without_a_launcher_the_others_end_by_themselves_and_say_why(tmp_path):
 def test_the_script_in_the_book_runs_on_two_processes(tmp_path):
     """dSprites at full size, made small: a few of its images, a network a twentieth the size."""
     pytest.importorskip("aelib.data.sprites")
-    page = (HERE.parents[1] / "book" / "beyond_one_machine.md").read_text(encoding="utf-8")
+    page = (ROOT / "book" / "beyond_one_machine.md").read_text(encoding="utf-8")
     (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "images = sprites()" in block)
     for full, small in {
         "images = sprites()": "images = sprites().sample(50)",
@@ -203,11 +204,11 @@ LAUNCHERS = {
 )
 def test_a_chapter_runs_on_two_processes(launcher, chapter, tmp_path):
     """Its assertions hold in both, and neither changes a record."""
-    records = {path: path.stat().st_mtime_ns for path in (HERE.parent / "results").rglob("*") if path.is_file()}
+    records = {path: path.stat().st_mtime_ns for path in (ROOT / "results").rglob("*") if path.is_file()}
     settings = os.environ | {"AELIB_PROFILE": "smoke", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     command = [sys.executable, "-m", *LAUNCHERS[launcher], str(NOTEBOOKS / f"{chapter}.py")]
     done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    after = {path: path.stat().st_mtime_ns for path in (HERE.parent / "results").rglob("*") if path.is_file()}
+    after = {path: path.stat().st_mtime_ns for path in (ROOT / "results").rglob("*") if path.is_file()}
     assert after == records
     assert json.dumps(list(map(str, tmp_path.iterdir()))) == "[]"
