@@ -26,6 +26,7 @@ with extra("metrics"):
     from aelib.metrics.rounding import Rounded
     from aelib.metrics.sequences import exact_matches, nats_per_word, rewritten, steps_to, word_accuracies
     from aelib.metrics.sparsity import activity, dead_units, l0, refit, unexplained
+    from aelib.metrics.spectrum import participation_ratio
 
 __all__ = [
     "DCI",
@@ -72,6 +73,7 @@ __all__ = [
     "noise",
     "one_class",
     "overview",
+    "participation_ratio",
     "per_image",
     "per_pixel",
     "precision_recall",
