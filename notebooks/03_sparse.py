@@ -72,7 +72,8 @@ from aelib import explorer, plots
 from aelib.data import Batch, mnist, photographs, whiten, whitened_patches
 from aelib.likelihoods import bernoulli_kl
 from aelib.metrics import accuracy, codes, dead_units, l0, reconstructions, refit, unexplained
-from aelib.models.sparse import AuxK, DeadUnits, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
+from aelib.models.sparse import AuxK, DeadUnits, KLSparse, L1Sparse, Sparse, SparseAutoencoder
+from aelib.models.sparse_activations import TopK
 from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
 from aelib.records.claims import Claims
 from aelib.records.first_edition import recorded

@@ -186,7 +186,7 @@ from aelib.models.iwae import IWAE
 from aelib.models.pca import pca
 from aelib.models.quantizers import FSQ, EMAQuantizer
 from aelib.models.rows import RowCode
-from aelib.models.sparse import TopK
+from aelib.models.sparse_activations import TopK
 from aelib.models.vae import ELBO, VAE
 from aelib.models.vqvae import VQLoss
 

@@ -30,7 +30,8 @@ from aelib.metrics import clusters, matching, parzen
 from aelib.metrics.reconstruction import per_pixel
 from aelib.models.autoencoder import Autoencoder
 from aelib.models.boltzmann import RBM
-from aelib.models.sparse import SparseAutoencoder, TopK
+from aelib.models.sparse import SparseAutoencoder
+from aelib.models.sparse_activations import TopK
 from aelib.models.vae import DenseVAE
 from aelib.nets import count_parameters, mlp
 from aelib.training import fit

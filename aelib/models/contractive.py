@@ -1,12 +1,13 @@
 r"""Contractive autoencoders: where the input moves a little, the code should move less.
 
 Rifai, Vincent, Muller, Glorot & Bengio, "Contractive auto-encoders: explicit invariance during feature extraction",
-ICML 2011.
+ICML 2011. Where the decoder has weights of its own the penalty can be satisfied by shrinking the code; two ways out are
+here, :class:`RelativeContractive` and :class:`ReconstructionContractive`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,9 @@ def sigmoid_jacobian(z: Tensor, weight: Tensor) -> Tensor:
     return (z * (1 - z)).square() @ weight.square().sum(1)
 
 
-def hutchinson(encoder: Callable[[Tensor], Tensor], x: Tensor, probes: int = 1) -> tuple[Tensor, Tensor]:
+def hutchinson(
+    encoder: Callable[[Tensor], Tensor], x: Tensor, probes: int = 1, last: int | None = None
+) -> tuple[Tensor, Tensor]:
     r"""The codes, and an unbiased estimate of the squared Frobenius norm of the encoder's Jacobian at each input.
 
     .. math:: \lVert J \rVert_F^2 = \mathbb{E}_v \lVert J^\top v \rVert^2, \qquad v_j = \pm 1 \text{ by chance}
@@ -80,6 +83,7 @@ def hutchinson(encoder: Callable[[Tensor], Tensor], x: Tensor, probes: int = 1) 
         encoder: as for :func:`encoder_jacobian`.
         x: shape (B, ...); no gradient goes back to it.
         probes: how many vectors *v* are averaged over, 1 or more.
+        last: how many outputs, counted from the last, the Jacobian is of; all of them when None.
 
     Returns:
         The codes (B, latent) and the estimates (B,).
@@ -96,6 +100,8 @@ def hutchinson(encoder: Callable[[Tensor], Tensor], x: Tensor, probes: int = 1) 
         total = x.new_zeros(len(x))
         for _ in range(probes):
             v = torch.randint(0, 2, z.shape, device=z.device).to(z.dtype) * 2 - 1
+            if last is not None:
+                v[:, :-last] = 0
             total = total + pull(v)[0].flatten(1).square().sum(1)
     estimate = total / probes
     return (z, estimate) if wanted else (z.detach(), estimate.detach())
@@ -120,7 +126,7 @@ class ContractiveAutoencoder(TiedAutoencoder):
 
 
 class DeepContractive(EncoderDecoder):
-    """Any deterministic autoencoder, with :func:`hutchinson`'s estimate of the Jacobian's norm in its output.
+    r"""Any deterministic autoencoder, with :func:`hutchinson`'s estimate of a Jacobian's norm in its output.
 
     In evaluation mode the estimate is made as well; it is a random number.
 
@@ -128,19 +134,44 @@ class DeepContractive(EncoderDecoder):
         encoder, decoder, shape: as for :class:`~aelib.models.autoencoder.EncoderDecoder`; no batch normalization,
             which would make a code depend on the other images.
         probes: how many probe vectors are averaged over.
+        of: whose Jacobian: that of the ``"code"``, :math:`\lVert \partial z / \partial x \rVert_F^2`, which shrinks
+            with the code; or of the ``"reconstruction"``, :math:`\lVert \partial \hat x / \partial x \rVert_F^2`, in
+            which the scale of the code does not occur (Alain & Bengio, "What regularized auto-encoders learn from the
+            data-generating distribution", JMLR 15 (2014), equation 6).
+
+    Raises:
+        ValueError: the Jacobian of something else.
     """
 
     def __init__(
-        self, encoder: nn.Sequential, decoder: nn.Sequential, shape: Sequence[int] = (1, 28, 28), probes: int = 1
+        self,
+        encoder: nn.Sequential,
+        decoder: nn.Sequential,
+        shape: Sequence[int] = (1, 28, 28),
+        probes: int = 1,
+        of: Literal["code", "reconstruction"] = "code",
     ) -> None:
         super().__init__(encoder, decoder, shape)
-        self.probes = probes
+        if of not in ("code", "reconstruction"):
+            raise ValueError(f"The Jacobian is that of the 'code' or of the 'reconstruction', not of {of!r}.")
+        self.probes, self.of = probes, of
 
     def forward(self, x: Tensor) -> ContractiveOutput:  # type: ignore[override]
         """Encode and decode a batch of images of shape (B, C, H, W)."""
-        z, jacobian = hutchinson(self.encode, x, self.probes)
-        logits = self.decoder(z)
-        return ContractiveOutput(self.output(logits), logits, z, jacobian)
+        if self.of == "code":
+            z, jacobian = hutchinson(self.encode, x, self.probes)
+            logits = self.decoder(z)
+            return ContractiveOutput(self.output(logits), logits, z, jacobian)
+        d = x[0].numel()
+
+        def everything(x: Tensor) -> Tensor:  # (B, latent + 2d): in one pass, of which the last d are probed
+            z = self.encode(x)
+            logits = self.decoder(z)
+            return torch.cat([z, logits.flatten(1), self.output(logits).flatten(1)], 1)
+
+        both, jacobian = hutchinson(everything, x, self.probes, last=d)
+        z, logits, x_hat = both.split([both.shape[1] - 2 * d, d, d], 1)
+        return ContractiveOutput(x_hat.view_as(x), logits.view_as(x), z, jacobian)
 
 
 @dataclass(frozen=True)
@@ -179,7 +210,9 @@ class RelativeContractive(Contractive):
 
     .. math:: \lVert x - \hat x \rVert^2 + \lambda \, \frac{\mathbb{E} \lVert J_f(x) \rVert_F^2}{\sum_j \text{Var}(z_j)}
 
-    Dividing the code by a number changes nothing in it, so the network cannot satisfy it by shrinking the code.
+    Dividing the whole code by a number changes nothing in it. Stretching one latent does: the penalty becomes that
+    latent's own, which may be lower, with the same reconstruction. :class:`ReconstructionContractive` cannot be lowered
+    so.
     The variance is the batch's, which has two examples or more: a ValueError says so.
     """
 
@@ -194,3 +227,19 @@ class RelativeContractive(Contractive):
                 f"RelativeContractive takes the variance of two codes or more; this batch has {len(out.z)}."
             )
         return out.jacobian.mean() / out.z.var(0, correction=0).sum().clamp(min=1e-12)
+
+
+@dataclass(frozen=True)
+class ReconstructionContractive(Contractive):
+    r"""Squared error plus the norm of the *reconstruction's* Jacobian, which no change of the code's scale can lower.
+
+    .. math:: \lVert x - r(x) \rVert^2 + \sigma^2 \, \lVert \partial r / \partial x \rVert_F^2
+
+    Alain & Bengio (2014), equation 6, with :math:`\sigma^2` as *strength*: what a denoising autoencoder minimizes under
+    Gaussian noise of that variance, to second order in :math:`\sigma`, and exactly where *r* is linear. Needs
+    ``DeepContractive(..., of="reconstruction")``.
+    """
+
+    def reconstruction(self, out: ContractiveOutput, x: Tensor) -> Tensor:
+        """The first term, in squared gray levels per image."""
+        return squared_error(out.x_hat, x)

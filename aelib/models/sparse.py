@@ -1,7 +1,8 @@
 """Sparse autoencoders: wide codes of which few units are active, by a penalty or by construction.
 
 Ng, "Sparse autoencoder", CS294A lecture notes (2011); Makhzani & Frey, "k-sparse autoencoders", ICLR (2014);
-Gao et al., "Scaling and evaluating sparse autoencoders", ICLR (2025).
+Gao et al., "Scaling and evaluating sparse autoencoders", ICLR (2025). The activations that a code is made sparse by are
+in :mod:`aelib.models.sparse_activations`.
 """
 
 import math
@@ -16,35 +17,8 @@ from aelib.collective import sum_over_processes
 from aelib.data import Batch
 from aelib.likelihoods import bernoulli_kl, squared_error
 from aelib.models.autoencoder import EncoderDecoder
+from aelib.models.sparse_activations import GatedReLU, JumpReLU, TopK
 from aelib.nets import Transposed, UnitColumns, check_images
-
-
-class TopK(nn.Module):
-    r"""Keeps the *k* largest numbers of each row, negative ones at zero, and sets the others to zero.
-
-    .. math:: z_j = \max(a_j, 0) \text{ if } a_j \text{ is among the } k \text{ largest of } a \text{, else } 0
-
-    Exactly *k* are kept where numbers are equal (which of the equal ones is not said), all where the row has no more
-    than *k*. Source: Makhzani & Frey (2014), section 2.1, who keep negative ones too; Gao et al. (2025), section 2.3.
-
-    Args:
-        k: how many.
-        negative: whether a number that is kept may be negative.
-
-    Raises:
-        ValueError: *k* is not 1 or more.
-    """
-
-    def __init__(self, k: int, negative: bool = False) -> None:
-        super().__init__()
-        if k < 1:
-            raise ValueError(f"TopK keeps 1 number or more; it got k = {k}.")
-        self.k, self.negative = k, negative
-
-    def forward(self, a: Tensor) -> Tensor:  # (B, units) -> (B, units)
-        top = a.topk(min(self.k, a.shape[-1]), dim=-1, sorted=False)
-        values = top.values if self.negative else top.values.relu()
-        return torch.zeros_like(a).scatter(-1, top.indices, values)
 
 
 class SparseReconstruction(NamedTuple):
@@ -54,6 +28,9 @@ class SparseReconstruction(NamedTuple):
     z: Tensor  # (B, units)
     residual: Tensor  # (B, ...), what the dead units would add to x_hat; zero where none is dead or none was named
     weight_norm: Tensor  # (), the sum of the squared weights of both matrices, without biases
+    l0: Tensor  # (B,), active units; with a gradient for the thresholds of a JumpReLU
+    gates: Tensor | None = None  # (B, units), what the gates of a GatedReLU are opened by, rectified
+    gates_x_hat: Tensor | None = None  # (B, ...), decoded from it alone by a decoder that is held fixed
 
 
 class SparseAutoencoder(EncoderDecoder):
@@ -66,7 +43,7 @@ class SparseAutoencoder(EncoderDecoder):
 
     Args:
         units: size of the code.
-        activation: makes *s*: ``nn.Sigmoid``, ``nn.ReLU`` or a :class:`TopK`.
+        activation: makes *s*: ``nn.Sigmoid``, ``nn.ReLU`` or one of :mod:`aelib.models.sparse_activations`.
         shape: of one input, (C, H, W) of an image or (d,) of a vector.
         decoder: ``"free"``, or columns of ``"unit columns"`` length, or ``"tied"``, :math:`D = W^\top`. With unit
             columns the encoder starts as the decoder's transpose (Gao et al. 2025, section 2.4).
@@ -134,7 +111,14 @@ class SparseAutoencoder(EncoderDecoder):
         if dead is not None:  # all of them together would overshoot, and learn to be silent
             residual = (TopK(max(x[0].numel() // 2, 1))(a * dead) @ self.dictionary().T).view_as(x)
         norm = self._up.weight.square().sum() + self.dictionary().square().sum()
-        return SparseReconstruction(self.decode(z), z, residual, norm)
+        activation = self.encoder[-1]
+        l0 = activation.l0(a) if isinstance(activation, JumpReLU) else (z != 0).sum(1).float()
+        out = SparseReconstruction(self.decode(z), z, residual, norm, l0)
+        if isinstance(activation, GatedReLU):
+            gates = a.relu()
+            linear = gates @ self.dictionary().detach().T + self._down.bias.detach()
+            out = out._replace(gates=gates, gates_x_hat=self.output(linear.view_as(x)))
+        return out
 
 
 class DeadUnits(nn.Module):
@@ -247,3 +231,45 @@ class AuxK(Sparse):
         if not isinstance(nets.get("dead units"), DeadUnits):
             raise ValueError('AuxK needs to know the dead units: give fit {"ae": model, "dead units": DeadUnits(...)}.')
         return super().__call__(nets, batch)
+
+
+@dataclass(frozen=True)
+class L0Sparse(Sparse):
+    r"""Ω :math:`= \lambda \lVert z \rVert_0`: a unit costs the same however active it is, so nothing shrinks.
+
+    For a :class:`~aelib.models.sparse_activations.JumpReLU`, whose thresholds get a gradient from it; Rajamanoharan et
+    al. (2024), equation 9. (With the whole squared error for half of it, their λ is twice this one.) Give the decoder
+    unit columns.
+
+    Args:
+        strength: :math:`\lambda`.
+    """
+
+    strength: float = 0.1
+
+    def penalty(self, out: SparseReconstruction, x: Tensor) -> Tensor:
+        return self.strength * out.l0.mean()
+
+
+@dataclass(frozen=True)
+class GatedSparse(Sparse):
+    r"""Ω :math:`= \alpha \lVert \pi_+ \rVert_1 + \tfrac12 \lVert x - \hat x_\text{held}(\pi_+) \rVert^2`, for gates.
+
+    :math:`\pi_+` is what opens the gates, rectified; the second term, decoded by a decoder that is held fixed, teaches
+    them which units are needed. The magnitudes of the code pay nothing, so they do not shrink. For a
+    :class:`~aelib.models.sparse_activations.GatedReLU`; Rajamanoharan et al. (2024a), equation 8, halved. Give the
+    decoder unit columns.
+
+    Args:
+        alpha: :math:`\alpha`.
+
+    Raises:
+        ValueError: the model has no gates.
+    """
+
+    alpha: float = 0.1
+
+    def penalty(self, out: SparseReconstruction, x: Tensor) -> Tensor:
+        if out.gates is None or out.gates_x_hat is None:
+            raise ValueError("GatedSparse trains gates: make the model with activation=lambda: GatedReLU(units).")
+        return self.alpha * out.gates.sum(1).mean() + 0.5 * squared_error(out.gates_x_hat, x)

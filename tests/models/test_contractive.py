@@ -11,6 +11,7 @@ from aelib.models.contractive import (
     Contractive,
     ContractiveAutoencoder,
     DeepContractive,
+    ReconstructionContractive,
     RelativeContractive,
     encoder_jacobian,
     hutchinson,
@@ -166,3 +167,83 @@ def test_clear_errors():
         hutchinson(nn.Flatten(), images(), 0)
     with pytest.raises(ValueError, match="DeepContractive expects"):
         deep()(torch.zeros(2, 1, 3, 3))
+
+
+def test_the_reconstructions_jacobian_is_automatic_differentiations():
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.Tanh(), nn.Linear(5, 3))
+    decoder = nn.Sequential(nn.Linear(3, 16), nn.Unflatten(1, (1, 4, 4)))
+    model = DeepContractive(encoder, decoder, (1, 4, 4), probes=4000, of="reconstruction").eval()
+    x = torch.rand(4, 1, 4, 4)
+    with torch.no_grad():
+        out = model(x)
+        exact = encoder_jacobian(lambda x: model.decode(model.encode(x)).flatten(1), x).square().sum((1, 2))
+    torch.testing.assert_close(out.jacobian, exact, rtol=0.05, atol=0)
+    torch.testing.assert_close(out.x_hat, model.decode(model.encode(x)))
+    torch.testing.assert_close(out.z, model.encode(x))
+    torch.testing.assert_close(out.logits.sigmoid(), out.x_hat)
+    with pytest.raises(ValueError, match="not of 'decoder'"):
+        DeepContractive(encoder, decoder, (1, 4, 4), of="decoder")
+
+
+def test_stretching_a_latent_defeats_the_relative_penalty_but_not_that_of_the_reconstruction():
+    """One latent times 1,000, its decoder column divided by it: the same reconstruction."""
+    torch.manual_seed(0)
+    d, x = 16, torch.rand(50, 1, 4, 4)
+    down, up = nn.Linear(d, 3), nn.Linear(3, d)
+    with torch.no_grad():  # the third latent moves much with the image for the little that it depends on its pixels
+        down.weight[2] = 0.05
+    encoder = nn.Sequential(nn.Flatten(), down)
+    decoder = nn.Sequential(up, nn.Unflatten(1, (1, 4, 4)))
+
+    def penalties() -> tuple[float, float, torch.Tensor]:
+        torch.manual_seed(1)
+        relative = DeepContractive(encoder, decoder, (1, 4, 4), probes=50)(x)
+        torch.manual_seed(1)
+        whole = DeepContractive(encoder, decoder, (1, 4, 4), probes=50, of="reconstruction")(x)
+        terms = RelativeContractive().penalty(relative), ReconstructionContractive().penalty(whole)
+        return terms[0].item(), terms[1].item(), whole.x_hat.detach()
+
+    relative, whole, x_hat = penalties()
+    with torch.no_grad():
+        down.weight[2] *= 1000
+        down.bias[2] *= 1000
+        up.weight[:, 2] /= 1000
+    cheated, honest, same = penalties()
+    torch.testing.assert_close(same, x_hat, rtol=1e-3, atol=1e-4)
+    assert abs(cheated / relative - 1) > 0.1
+    assert honest == pytest.approx(whole, rel=1e-3)
+
+
+def test_for_a_linear_map_it_is_the_denoising_error():
+    """E‖x − r(x + σε)‖² = ‖x − r(x)‖² + σ² ‖∂r/∂x‖² exactly, for a linear r."""
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    decoder = nn.Sequential(nn.Linear(3, 16), nn.Unflatten(1, (1, 4, 4)))
+    model = DeepContractive(encoder, decoder, (1, 4, 4), probes=4000, of="reconstruction")
+    model.output = nn.Identity()
+    x, sigma = torch.rand(5, 1, 4, 4), 0.5
+    with torch.no_grad():
+        loss = ReconstructionContractive(sigma**2)({"ae": model}, Batch(x, None))["loss"].item()
+        noisy = x + sigma * torch.randn(20_000, 5, 1, 4, 4)
+        r = model.decode(model.encode(noisy.flatten(0, 1))).unflatten(0, (20_000, 5))
+    assert (r - x).square().sum((2, 3, 4)).mean().item() == pytest.approx(loss, rel=0.01)
+
+
+def test_training_contracts_the_reconstruction():
+    x = torch.rand(60, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    norms = {}
+    for strength in (0.0, 1.0):
+        torch.manual_seed(0)
+        encoder = nn.Sequential(nn.Flatten(), nn.Linear(16, 8))
+        model = DeepContractive(
+            encoder, nn.Sequential(nn.Linear(8, 16), nn.Unflatten(1, (1, 4, 4))), (1, 4, 4), of="reconstruction"
+        )
+        optimizer = torch.optim.Adam(model.parameters(), 3e-2)
+        for _ in range(150):
+            optimizer.zero_grad()
+            ReconstructionContractive(strength)({"ae": model}, Batch(x, None))["loss"].backward()
+            optimizer.step()
+        jacobian = encoder_jacobian(lambda x, m=model: m.decode(m.encode(x)).flatten(1), x)
+        norms[strength] = jacobian.square().sum((1, 2)).mean().item()
+    assert norms[1.0] < 0.5 * norms[0.0]

@@ -11,7 +11,8 @@ from torch import nn
 from aelib import metrics
 from aelib.data import Batch, photographs, whiten, whitened_patches
 from aelib.likelihoods import bernoulli_kl, squared_error
-from aelib.models.sparse import AuxK, DeadUnits, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
+from aelib.models.sparse import AuxK, DeadUnits, KLSparse, L1Sparse, Sparse, SparseAutoencoder
+from aelib.models.sparse_activations import TopK
 from aelib.models.stacked import OnCodes
 from aelib.nets import UnitColumns, count_parameters
 from aelib.training import Phase, fit

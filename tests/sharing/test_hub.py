@@ -22,7 +22,8 @@ from aelib.models.adversarial import AdversarialAutoencoder, Discriminator
 from aelib.models.autoencoder import Autoencoder, EncoderDecoder, SquaredError
 from aelib.models.boltzmann import RBM
 from aelib.models.convolutional import Convolutional, SuperResolution
-from aelib.models.sparse import SparseAutoencoder, TopK
+from aelib.models.sparse import SparseAutoencoder
+from aelib.models.sparse_activations import TopK
 from aelib.models.stacked import Classifier
 from aelib.models.vae import DenseVAE
 from aelib.records.claims import Claim

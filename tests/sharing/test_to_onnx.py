@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.convolutional import Convolutional
-from aelib.models.sparse import SparseAutoencoder, TopK
+from aelib.models.sparse import SparseAutoencoder
+from aelib.models.sparse_activations import TopK
 from aelib.models.vae import DenseVAE
 from aelib.sharing.to_onnx import to_onnx
 from aelib.training import Phase, fit

@@ -18,7 +18,8 @@ from aelib.models.adversarial import AdversarialAutoencoder, ReconstructionLoss
 from aelib.models.autoencoder import Autoencoder, SquaredError
 from aelib.models.convolutional import Convolutional
 from aelib.models.quantizers import EMAQuantizer
-from aelib.models.sparse import DeadUnits, Sparse, SparseAutoencoder, TopK
+from aelib.models.sparse import DeadUnits, Sparse, SparseAutoencoder
+from aelib.models.sparse_activations import TopK
 from aelib.models.vqvae import VQLoss, small_vqvae
 from aelib.records.claims import Claims
 from aelib.records.runs import Run

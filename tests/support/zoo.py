@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from blobs import blobs
@@ -23,7 +24,13 @@ from aelib.models.adversarial import (
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, RectifiedDense, SquaredError
 from aelib.models.beta_vae import Capacity, TotalCorrelation
 from aelib.models.boltzmann import RBM, ContrastiveDivergence
-from aelib.models.contractive import Contractive, ContractiveAutoencoder, DeepContractive, RelativeContractive
+from aelib.models.contractive import (
+    Contractive,
+    ContractiveAutoencoder,
+    DeepContractive,
+    ReconstructionContractive,
+    RelativeContractive,
+)
 from aelib.models.convolutional import Convolutional, PooledConvolutional, StridedConvolutional, SuperResolution
 from aelib.models.denoising import Denoising, SaltAndPepper, TiedAutoencoder
 from aelib.models.iwae import IWAE
@@ -31,7 +38,8 @@ from aelib.models.pixelcnn import PixelCNN, SymbolLikelihood
 from aelib.models.quantizers import FSQ, EMAQuantizer, Quantizer, VectorQuantizer
 from aelib.models.recurrent import AttentionSeq2Seq, Seq2Seq, SequenceClassifier, TokenCrossEntropy
 from aelib.models.rows import RowCode, RowStates
-from aelib.models.sparse import AuxK, DeadUnits, KLSparse, L1Sparse, Sparse, SparseAutoencoder, TopK
+from aelib.models.sparse import AuxK, DeadUnits, GatedSparse, KLSparse, L0Sparse, L1Sparse, Sparse, SparseAutoencoder
+from aelib.models.sparse_activations import BatchTopK, GatedReLU, JumpReLU, TopK
 from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
 from aelib.models.vae import ELBO, DenseVAE, WarmUp
 from aelib.models.vqvae import VQLoss, small_vqvae
@@ -89,9 +97,9 @@ def game(matches: tuple[Match, ...], generator: type[GeneratorLoss], *more: Phas
     )
 
 
-def deep_contractive() -> Modules:
+def deep_contractive(of: Literal["code", "reconstruction"] = "code") -> Modules:
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.Tanh(), nn.Linear(20, 3))
-    return {"ae": DeepContractive(encoder, nn.Sequential(nn.Linear(3, 64), nn.Unflatten(1, SHAPE)), SHAPE)}
+    return {"ae": DeepContractive(encoder, nn.Sequential(nn.Linear(3, 64), nn.Unflatten(1, SHAPE)), SHAPE, of=of)}
 
 
 def codebook(quantizer: Callable[[], Quantizer]) -> Callable[[], Modules]:
@@ -126,6 +134,13 @@ TRAININGS: dict[str, Training] = {
     "03 L1": Training(sparse(nn.ReLU, "unit columns"), (Phase(L1Sparse(), updates=("ae",)),)),
     "03 top-k, tied": Training(sparse(lambda: TopK(4, negative=True), "tied"), (Phase(Sparse(), updates=("ae",)),)),
     "03 top-k, dead units": Training(sparse(lambda: TopK(2), "unit columns"), (Phase(AuxK(), updates=("ae",)),)),
+    "03 thresholds": Training(
+        lambda: {"ae": SparseAutoencoder(30, lambda: JumpReLU(30), SHAPE, "unit columns")}, (Phase(L0Sparse()),)
+    ),
+    "03 gates": Training(
+        lambda: {"ae": SparseAutoencoder(30, lambda: GatedReLU(30), SHAPE, "unit columns")}, (Phase(GatedSparse()),)
+    ),
+    "03 top-k of a batch": Training(sparse(lambda: BatchTopK(2), "unit columns"), (Phase(Sparse(), updates=("ae",)),)),
     "04 VAE": Training(vae, (Phase(ELBO(beta=2)),), lambda: Binarized(blobs(60, 8))),
     "04 VAE, gray pixels": Training(gray_vae, (Phase(ELBO(samples=2)),)),
     "04 VAE, free bits and warm-up": Training(vae, (Phase(ELBO(WarmUp(2), free=0.5)),)),
@@ -155,6 +170,9 @@ TRAININGS: dict[str, Training] = {
         lambda: {"ae": ContractiveAutoencoder(20, SHAPE)}, (Phase(RelativeContractive()),)
     ),
     "08 contractive, deep": Training(deep_contractive, (Phase(RelativeContractive()),)),
+    "08 contractive, reconstruction": Training(
+        lambda: deep_contractive("reconstruction"), (Phase(ReconstructionContractive()),)
+    ),
     "08 codebook by gradient": Training(
         codebook(lambda: VectorQuantizer(8, 4, restart=0.1)), (Phase(VQLoss()),), lambda: blobs(20)
     ),

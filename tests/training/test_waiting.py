@@ -14,7 +14,7 @@ from aelib.training.steps import PhaseAtWork
 # An LSTM over sentences needs their lengths on the host, and a batch is as wide as the longest of them.
 LOOKS_AT_LENGTHS = {"07 words", "07 attention", "07 sentiment"}
 # Kernels and backward passes inside of the objective, which ask for a real device: counted on a CPU alone.
-NEEDS_A_DEVICE = {"08 contractive, deep", "10 states of rows", "10 code of rows"}
+NEEDS_A_DEVICE = {"08 contractive, deep", "08 contractive, reconstruction", "10 states of rows", "10 code of rows"}
 silent = pytest.mark.parametrize(
     "training",
     [t for name, t in TRAININGS.items() if name not in LOOKS_AT_LENGTHS],
