@@ -305,7 +305,7 @@ for kind, errors in searched.items():
 # %%
 layers = {(kind, seed): final(kind, seed).load() for kind in SETTINGS for seed in three}
 
-
+# %%
 def values(kind, key):
     """Of all seeds: a measure of the layer, or the test error after fine-tuning."""
     found = [layers[kind, seed] for seed in three]
@@ -1196,69 +1196,99 @@ explorer.codebook(models["VQ-VAE"], some_digits, noun="digit")
 from aelib.records.claims import Claims
 
 claims = Claims("08_three_codes")
-protocol = f"784-1000 tied logistic layer, {passes} epochs without labels, then {passes} with them; "
-protocol += "strength or noise, and rate, of each kind by its own 5,000 held-out digits."
-one_layer = dict(dataset="MNIST test", seeds=three, protocol=protocol, paper_source="Rifai et al. 2011, table 1")
-published = {"Contractive": 1.14, "Denoising": 1.18, "Autoencoder": 1.78, "Random start": None}
-for kind, paper in published.items():
-    target = 1.3 if kind == "Contractive" else None
-    claims.add("one layer, fine-tuned", model=kind, **one_layer, metric="test error", unit="%", trials=len(data.test),
-               higher_is_better=False, values=values(kind, "test error"), paper=paper, target=target)
-for kind in ("Denoising", "Autoencoder"):
-    over, under = (dict(zip(three, values(one, "test error"), strict=True)) for one in (kind, "Contractive"))
-    claims.contrast(f"{kind.lower()} minus contractive", over, under, model="one layer, fine-tuned", metric="test error",
-                    unit="%", higher_is_better=True, dataset="MNIST test", protocol=protocol)
-for kind, paper, target in (("Contractive", 24, 10), ("Denoising", None, None)):
-    ratios = [a / b for a, b in zip(values("Autoencoder", "mean ‖J‖"), values(kind, "mean ‖J‖"), strict=True)]
-    claims.add("mean ‖J‖, plain over this", model=kind, **one_layer, metric="ratio", unit="times",
-               higher_is_better=True, values=ratios, paper=paper, target=target)
-for kind, paper in {"Contractive": 86, "Autoencoder": 50}.items():
-    claims.add("saturated units", model=kind, **one_layer, metric="units below 0.05 or above 0.95", unit="%",
-               higher_is_better=True, values=values(kind, "saturated, %"), paper=paper, tolerance=0.15)
+budget = f"784-1000 tied logistic layer, {passes} epochs without labels, then as many "
+budget += "with; strength or noise, and rate, of each kind by its own held-out digits."
+layer_claims = dict(dataset="MNIST test", seeds=three, protocol=budget)
+layer_claims["paper_source"] = "Rifai et al. 2011, table 1"
+in_percent = dict(metric="test error", unit="%", trials=len(data.test))
+published = {"Contractive": 1.14, "Denoising": 1.18, "Autoencoder": 1.78}
+for kind in SETTINGS:
+    claims.add(
+        "one layer, fine-tuned", model=kind, **layer_claims, **in_percent,
+        higher_is_better=False, values=values(kind, "test error"),
+        paper=published.get(kind), target=1.3 if kind == "Contractive" else None,
+    )
 
 # %% tags=["hide-input"]
-protocol = f"49 places, shared convolutions, {epochs} epochs on {len(digits):,} digits, batch 128, "
-protocol += "Adam with one cycle to 2e-3, He start, last bias at the mean pixel."
-equal = dict(dataset="MNIST test", seeds=seeds, protocol=protocol)
-TARGETS = {"VQ-VAE": 0.0045, "FSQ": 0.0052}
+for kind in ("Denoising", "Autoencoder", "Random start"):
+    both = values(kind, "test error"), values("Contractive", "test error")
+    over, under = (dict(zip(three, errors, strict=True)) for errors in both)
+    claims.contrast(
+        f"one layer: {kind.lower()} minus contractive", over, under,
+        model="Contractive", dataset="MNIST test", protocol=budget,
+        metric="test error", unit="%", higher_is_better=True,
+    )
+norm, share = "mean ‖J‖", "saturated, %"
+for kind, paper, target in (("Contractive", 24, 10), ("Denoising", None, None)):
+    pairs = zip(values("Autoencoder", norm), values(kind, norm), strict=True)
+    claims.add(
+        "mean ‖J‖, plain over this", model=kind, **layer_claims, metric="ratio",
+        unit="times", higher_is_better=True, values=[a / b for a, b in pairs],
+        paper=paper, target=target,
+    )
+for kind, paper in {"Contractive": 86, "Autoencoder": 50}.items():
+    claims.add(
+        "saturated units", model=kind, **layer_claims, unit="%",
+        metric="units below 0.05 or above 0.95", higher_is_better=True,
+        values=values(kind, share), paper=paper, tolerance=0.15,
+    )
+
+# %% tags=["hide-input"]
+budget = f"49 places, shared convolutions, {epochs} epochs on {len(digits):,} digits, "
+budget += "batch 128, Adam with one cycle to 2e-3, He start, last bias at the mean."
+equal = dict(dataset="MNIST test", seeds=seeds, protocol=budget)
 MEASURES = {
-    "error": ("squared error", "per pixel"), "PSNR": ("PSNR", "dB"), "SSIM": ("SSIM, first 2,000 images", "1 is identity"),
+    "error": ("squared error", "per pixel"), "PSNR": ("PSNR", "dB"),
+    "SSIM": ("SSIM, first 2,000 images", "1 is identity"),
     "probe": ("logistic regression on 10,000 codes", "%"),
-    "NMI": ("NMI of 10 k-means clusters", "0 to 1"), "ARI": ("ARI of 10 k-means clusters", "0 to 1"),
+    "NMI": ("NMI of 10 k-means clusters", "0 to 1"),
+    "ARI": ("ARI of 10 k-means clusters", "0 to 1"),
 }
+TARGETS = {("VQ-VAE", "error"): 0.0045, ("FSQ", "error"): 0.0052}
 for name in MODELS:
     for key, (metric, unit) in MEASURES.items():
-        target = TARGETS.get(name) if key == "error" else None
-        claims.add(f"equal budgets: {key}", model=name, **equal, metric=metric, unit=unit,
-                   higher_is_better=key != "error", values=measures(name, key), target=target)
-for name, least in {"FSQ": 90, "Straight-through": 60}.items():
-    claims.add("codebook in use, K = 512", model=name, **equal, metric="codes that occur", unit="%", target=least,
-               higher_is_better=True, values=measures(name, "used, %"))
+        claims.add(
+            f"equal budgets: {key}", model=name, **equal, metric=metric, unit=unit,
+            higher_is_better=key != "error", values=measures(name, key),
+            target=TARGETS.get((name, key)),
+        )
 
 # %% tags=["hide-input"]
-def by_seed(name, errors):
+def by_seed(errors):
     return dict(zip(seeds, errors, strict=True))
 
 
-paired = dict(dataset="MNIST test", protocol=protocol, unit="per pixel", higher_is_better=True, metric="squared error")
-for other in ("Autoencoder", "Grid autoencoder", "FSQ", "Straight-through"):
-    claims.contrast(f"441 bits: {other.lower()} minus VQ-VAE", by_seed(other, equal_bits[other]),
-                    by_seed("VQ-VAE", equal_bits["VQ-VAE"]), model="VQ-VAE", **paired)
-claims.contrast("441 bits: grid autoencoder, rounded, minus FSQ", by_seed("", equal_bits["Grid autoencoder"]),
-                by_seed("", equal_bits["FSQ"]), model="FSQ", **paired)
-claims.contrast("147 numbers: FSQ minus grid autoencoder", by_seed("", measures("FSQ", "error")),
-                by_seed("", measures("Grid autoencoder", "error")), model="Grid autoencoder", **paired)
+paired = dict(dataset="MNIST test", protocol=budget, unit="per pixel")
+paired |= dict(metric="squared error", higher_is_better=True)
+bits_pairs = [(other, "VQ-VAE") for other in LONG if other != "VQ-VAE"]
+for other, name in [*bits_pairs, ("Grid autoencoder", "FSQ")]:
+    over, under = by_seed(equal_bits[other]), by_seed(equal_bits[name])
+    what = f"441 bits: {other} minus {name}"
+    claims.contrast(what, over, under, model=name, **paired)
+free, levels = (by_seed(measures(name, "error")) for name in three_numbers)
+what = "147 numbers: FSQ minus grid autoencoder"
+claims.contrast(what, levels, free, model="Grid autoencoder", **paired)
 for name, start in OTHER_STARTS:
-    bare, usual = ({seed: found["error"] for seed, found in zip(three, started_from[name, key], strict=True)}
-                   for key in (start, "as above"))
+    both = started_from[name, start], started_from[name, "as above"]
+    bare, usual = ({seed: found[seed]["error"] for seed in three} for found in both)
     claims.contrast(f"start: {start} minus as above", bare, usual, model=name, **paired)
-for (name, size), found in swept.items():
-    if size != K:
-        claims.add(f"codebook in use, K = {size}", model=name, dataset="MNIST test", metric="codes that occur", unit="%",
-                   higher_is_better=True, values=[found["used, %"]], seeds=[0], protocol=protocol)
-claims.add("a prior over the symbols", model="VQ-VAE", dataset="MNIST test", metric="bits per symbol", unit="bits",
-           higher_is_better=False, values=[one.measures["bits"] for one in whole.values()], seeds=three, target=3.4,
-           protocol=f"PixelCNN, 48 channels, {long_run} epochs on the grids of {len(data.train):,} digits, VQ-VAE of seed 0.")
+
+# %% tags=["hide-input"]
+used = dict(metric="codes that occur", unit="%", higher_is_better=True)
+for name, size in SWEPT:
+    several = measures(name, "used, %") if size == K else [swept[name, size]["used, %"]]
+    least = {"FSQ": 90, "Straight-through": 60}.get(name) if size == K else None
+    claims.add(
+        f"codebook in use, K = {size}", model=name, dataset="MNIST test",
+        protocol=budget, **used, values=several, seeds=seeds[: len(several)],
+        target=least,
+    )
+claims.add(
+    "a prior over the symbols", model="VQ-VAE", dataset="MNIST test", unit="bits",
+    metric="bits per symbol", higher_is_better=False, seeds=three, target=3.4,
+    values=[one.measures["bits"] for one in whole.values()],
+    protocol=f"PixelCNN, 48 channels, {long_run} epochs on {len(data.train):,} digits.",
+)
 claims.save()
 
 # %%
@@ -1320,9 +1350,10 @@ from aelib.data import Grids
 
 torch.manual_seed(0)
 labels = torch.zeros(profile(smoke=5, quick=100, full=100), dtype=torch.int64)
-drawn = {heat: Grids(prior_net.sample(len(labels), heat), labels) for heat in (1.0, 0.5)}
-found = {heat: (bits_per_symbol(prior_net, sample), code_usage(sample, K).perplexity)
-         for heat, sample in drawn.items()}
+found = {}
+for heat in (1.0, 0.5):
+    drawn = Grids(prior_net.sample(len(labels), heat), labels)
+    found[heat] = bits_per_symbol(prior_net, drawn), code_usage(drawn, K).perplexity
 # Likely symbols are drawn more often: the samples cost fewer bits, and fewer occur.
 pd.DataFrame(found, index=["bits a symbol", "perplexity"]).round(2)
 
