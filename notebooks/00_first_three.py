@@ -48,7 +48,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -232,7 +232,7 @@ def trained(make, seed=0, objective=copying, images=data.train, epochs=5):
 # %%
 def copies(model, x):
     """Reconstructions of images that need not be in a data set, a thousand at a time."""
-    with torch.inference_mode():
+    with torch.no_grad():
         return torch.cat([model(part).x_hat for part in x.split(1000)])
 
 
@@ -356,7 +356,7 @@ def keep(z, k):
 
 # %%
 def from_few(model, k, images=data.test):
-    with torch.inference_mode():
+    with torch.no_grad():
         return torch.cat([model.decode(keep(z, k)) for z in codes(model, images).split(1000)])
 
 
@@ -517,7 +517,7 @@ def quantized(z, bits, low, high):
 def stored(model, images, bits):
     z_train = codes(model, data.train[:10_000])
     low, high = z_train.quantile(0.005, dim=0), z_train.quantile(0.995, dim=0)
-    with torch.inference_mode():
+    with torch.no_grad():
         return model.decode(quantized(codes(model, images), bits, low, high)).clamp(0, 1)
 
 
@@ -713,7 +713,7 @@ table = [
     *(("stored in 128 bits", n.split(",")[0], PSNR, [dict(zip(*curves[n], strict=True))[128]], four) for n in list(curves)[:2]),
 ]
 
-# %%
+# %% tags=["hide-input"]
 nine = "20,000 training images of the other nine digits, 4 epochs, codes of 16 numbers; the score is the error."
 for digits, what in ((range(10), "mean of ten held-out digits"), ([2], "2 held out"), ([1], "1 held out")):
     for name in ("Vanilla", "PCA"):
@@ -762,7 +762,7 @@ print(f"{entropy.sum():.0f} bits instead of 128")
 
 # %% tags=["hide-cell"]
 layers = conv.encoder[:4]
-with torch.inference_mode():
+with torch.no_grad():
     before, after = layers(x_test[:50]), layers(x_test[:50].roll(4, dims=3))
 # The rim is left out: there the convolutions see the padding beyond the image.
 torch.testing.assert_close(after[..., 2:-1, 3:-1], before[..., 2:-1, 2:-2], rtol=1e-4, atol=1e-4)

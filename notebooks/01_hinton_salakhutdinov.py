@@ -63,7 +63,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 from functools import partial
 from itertools import pairwise
 
@@ -500,7 +500,7 @@ print("Gaussian, rate 0.1:", diverged)
 # %% [markdown]
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 TABLE = "Hinton & Salakhutdinov 2006, reconstruction errors on MNIST test, 30-D"
 common = dict(dataset="MNIST test", metric="squared error", unit="per image", higher_is_better=False)
 claims.add("PCA, 30 components", model="PCA", **common, values=[pca_error], seeds=[0], paper=13.87, paper_source=TABLE,

@@ -54,7 +54,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 import copy
 from dataclasses import dataclass
 from functools import cache
@@ -223,7 +223,7 @@ label = "salt and pepper, 30 %"
 shown = {tool: cleaned[tool, label][:7] for tool in ("Noisy", *TOOLS, "Denoising")}
 plots.reconstruction_rows(x_test[:7], shown)
 
-# %%
+# %% tags=["hide-input"]
 for label in CORRUPTIONS:
     best = max(decibels[tool, label] for tool in TOOLS)
     claims.contrast(
@@ -563,7 +563,7 @@ explorer.draw(small, digits.train[:100], unseen=digits.test[::25])
 # %% [markdown]
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 SOURCE = "Vincent et al. 2010, Table 3"
 PAPER = {  # test error in %: SVM with RBF kernel, three plain layers, three denoising layers
     "basic": (3.03, 3.46, 2.84),
@@ -584,7 +584,7 @@ for (name, model), values in errors.items():
         f"pretrained, {EPOCHS[1]} of fine-tuning, Adam with one cycle; 10,000 / 2,000 / 50,000 images.",
     )
 
-# %%
+# %% tags=["hide-input"]
 for name in sets:
     for worse, better in pairwise(starts):
         claims.contrast(

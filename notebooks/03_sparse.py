@@ -62,7 +62,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
@@ -612,7 +612,7 @@ assert profile.name != "full" or broken["batches of one"] > 0.95 > 0.8 > broken[
 #
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 NG = "UFLDL tutorial, exercise on stacked autoencoders"
 K_SPARSE = "Makhzani & Frey 2014, as recalled"
 common = dict(dataset="MNIST test", metric="error of softmax regression", unit="%", higher_is_better=False)
@@ -631,7 +631,7 @@ for when, paper in (("before fine-tuning", 87.7), ("after", 97.6)):
                metric="accuracy", unit="%", higher_is_better=True, values=stack_accuracy[when], seeds=seeds, paper=paper, paper_source=NG,
                protocol="ρ = 0.1, λ = 0.003, β = 3, 8 epochs a layer in batches of 250 by Adam; softmax on top; fine-tuned for 6 epochs.")
 
-# %%
+# %% tags=["hide-input"]
 for name, (active_units, errors) in frontier.items():
     claims.add("patches: the frontier's third point", model=name, dataset="whitened photographs, 8 × 8", metric="variance unexplained",
                unit=f"fraction, at {active_units[2]:.1f} active units", higher_is_better=False, values=[errors[2]], seeds=[0],
@@ -640,7 +640,7 @@ for name, dead in dead_counts.items():
     claims.add(f"dead units, {name}", model="Top-k", dataset="whitened photographs, 8 × 8", metric="units never active on 50,000 patches",
                unit="of 512", higher_is_better=False, values=[dead], seeds=[0], protocol="k = 8, 6 epochs on 50,000 patches.")
 
-# %%
+# %% tags=["hide-input"]
 claims.save()
 claims
 

@@ -62,7 +62,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 import copy
 from dataclasses import dataclass
 from functools import partial
@@ -752,7 +752,7 @@ assert profile.name != "full" or agreed["Autoencoder, N(0, I)"] < 0.8 * agreed["
 #
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 common = dict(dataset="MNIST test, binarized once", unit="nats", seeds=seeds)
 logs = [log.attrs for _, log in mains.values()]
 recipe = f"784-400-400-50, ReLU, batch 200, 25 epochs of Adam with one cycle to {rate:g} (chosen on held-out digits)."
@@ -767,7 +767,7 @@ claims.add("likelihood of the first 500 digits", model="VAE", **common | {"seeds
 claims.add("time of training", model="VAE", dataset="MNIST", unit="s", seeds=seeds, metric="seconds", higher_is_better=False,
            values=[sum(attrs["seconds"]) for attrs in logs], target=90.0, protocol=recipe)
 
-# %%
+# %% tags=["hide-input"]
 TABLE = "Burda et al. 2016, table 1, one stochastic layer"
 AT_SCALE = {("VAE", 1): 86.5, ("IWAE", 50): 84.8}
 way = f"784-200-200-50, tanh; {start_epochs} epochs as a VAE with k = 1, then {more_epochs} on {len(more):,} digits in this way."
@@ -784,7 +784,7 @@ claims.add("active units grow with k", model="IWAE", dataset="MNIST test, binari
            metric="active units, IWAE with the largest k minus VAE with k = 1", values=[grown], seeds=[0], paper=6,
            paper_source=TABLE, target=4.0, protocol=way)
 
-# %%
+# %% tags=["hide-input"]
 claims.add("the four conventions are four values of β", model="VAE", dataset="MNIST, 20,000 digits", unit="nats", seeds=[0],
            metric="largest difference of R or KL to the twin, over epochs", higher_is_better=False,
            values=[max(gaps.values())], target=1.0, protocol="784-200-20, 6 epochs, the KL lab.")

@@ -62,7 +62,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 
 import pandas as pd
@@ -195,7 +195,7 @@ plots.lines(
 def posterior(model, images=test):
     """Means and log variances of all images, (N, latent) each."""
     model.eval()
-    with torch.inference_mode():
+    with torch.no_grad():
         parts = [model.posterior(images.batch(index).x) for index in torch.arange(len(images)).split(1000)]
     return torch.cat([p.mu for p in parts]), torch.cat([p.logvar for p in parts])
 
@@ -345,7 +345,7 @@ figure
 
 # %% mystnb={"figure": {"caption": "Eight test images and their reconstructions. The number above an image is its squared error, summed over 4,096 pixels. The more a nat costs, the rounder and softer the sprites.", "name": "fig-05-reconstructions"}, "image": {"alt": "Rows of sprites: the originals on top, reconstructions by five networks below, blurrier for larger β."}}
 eight = test[:8].images()
-with torch.inference_mode():
+with torch.no_grad():
     shown = {label: model.decode(model.encode(eight)) for label, model in models.items()}
 plots.reconstruction_rows(eight, shown)
 
@@ -515,7 +515,7 @@ torch.manual_seed(0)
 drowned = compact_vae()
 fit({"vae": drowned}, Phase(ELBO(beta=1000), adam(1e-3)), some, epochs=profile(smoke=2, quick=2, full=8), batch_size=64)
 active = {name: int((divergences(m) > 0.1).sum()) for name, m in (models | {"β = 1000": drowned}).items()}
-with torch.inference_mode():
+with torch.no_grad():
     same = drowned.decode(drowned.encode(eight))
 print("active latents:", active)
 print(f"largest difference between two reconstructions: {(same - same[0]).abs().max():.4f}")
@@ -545,7 +545,7 @@ faces(*profile(smoke=(64, 1), quick=(10_000, 3), full=(20_000, 10))) if (cache_f
 # %% [markdown]
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 HIGGINS, LIN = "Higgins et al. 2017, figure 6", "Lin et al. 2020, table 1, as recalled"
 PAPER = {"true factors": 100, "raw pixels": 45.75, "PCA": 84.9, "ICA": 42.0, "untrained": 44.14}
 dataset = dict(dataset="dSprites", higher_is_better=True)
@@ -559,7 +559,7 @@ PUBLISHED = {  # β-VAE score, FactorVAE score, MIG, DCI
 TARGETS = {("β = 4", "β-VAE score"): 85, ("β-TCVAE", "MIG, samples"): 0.30}
 PROTOCOL = f"Ten latents, {len(train):,} images, {epochs} epochs, batch 64; the mean of the posterior is the code unless said otherwise."
 
-# %%
+# %% tags=["hide-input"]
 for label, published in PUBLISHED.items():
     for name, paper in zip(("β-VAE score", "FactorVAE score", "MIG, samples", "DCI"), published, strict=True):
         percent = 100 if name == "β-VAE score" else 1

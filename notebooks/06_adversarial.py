@@ -66,7 +66,7 @@ from sklearn.cluster import KMeans
 from torch import nn
 from torch.nn import functional as F
 
-# %%
+# %% tags=["hide-input"]
 from aelib import explorer, plots
 from aelib.data import Batch, ImageSet, mnist
 from aelib.metrics import codes
@@ -410,7 +410,7 @@ ours, width = parzen(samples_of(eight))
 print(f"{ours:.1f} nats, with width {width}")
 assert profile.name != "full" or abs(ours - history_8.attrs["parzen"]) < 1  # as recorded, but for half precision
 
-# %%
+# %% tags=["hide-input"]
 PAPER = "Makhzani et al. 2016, table"
 claims.add(
     "samples, Parzen windows", model="AAE", dataset="MNIST test", metric="Parzen log-likelihood", unit="nats",
@@ -524,7 +524,7 @@ semi = {(labels, seed): semi_supervised(labels, seed) for labels, over in SEEDS.
 errors = {labels: [semi[labels, seed][1].attrs["test error"] for seed in over] for labels, over in SEEDS.items()}
 print("test error in percent, by labels:", {labels: [round(e, 2) for e in values] for labels, values in errors.items()})
 
-# %%
+# %% tags=["hide-input"]
 error = dict(model="AAE", dataset="MNIST test", metric="classification error", unit="%", higher_is_better=False)
 for labels, paper in ((100, 1.90), (1000, 1.60)):
     claims.add(
@@ -587,7 +587,7 @@ table = pd.DataFrame({f"{heads} heads, seed {s}": h.attrs for (heads, s), (_, h)
 table = table[["surest_labels, validation", "surest_labels", "majority_labels"]].astype(float)
 table.set_axis(["surest image, validation", "surest image, test", "majority, test"], axis=1).round(2)
 
-# %%
+# %% tags=["hide-input"]
 best_seed = min(five, key=lambda s: found[16, s][1].attrs["surest_labels, validation"])
 for which, heads, over, paper, target in (
     ("every seed", 16, five, 9.55, None),
@@ -649,6 +649,7 @@ def far_away():
     return model
 
 
+@torch.enable_grad()  # a callback is called without
 def gradient_norm(form, nets):
     loss = form(plane)(nets, train.batch(range(500)))["loss"]
     slopes = torch.autograd.grad(loss, list(nets["encoder"].parameters()))
@@ -703,7 +704,7 @@ explorer.plane({"AAE": flat, "VAE": vae}, data.test[: profile(smoke=100, quick=4
 # %% [markdown]
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 claims.save()
 claims
 

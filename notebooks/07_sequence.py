@@ -54,7 +54,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 import math
 from copy import deepcopy
 
@@ -253,7 +253,7 @@ def scores(model, data, width=1):
 toy = {key: scores(model, test) for key, (model, _) in runs.items()}
 pd.DataFrame(toy, index=["words right", "sentences exact"]).T.groupby(level=0).agg(["mean", "std"]).map("{:.2%}".format)
 
-# %%
+# %% tags=["hide-input"]
 LANGUAGE = f"toy language, {len(test):,} test sentences of 10-20 words"
 PROTOCOL = (f"LSTMs of {HIDDEN} units, {len(train):,} sentences, {epochs} epochs, batch {batch_size}, Adam with one cycle to {peak:g}, "
             "gradients clipped at 5; greedy decoding.")
@@ -464,7 +464,7 @@ print(f"{len(pool):,} reviews to train on, {len(exam):,} to test on, none of the
 #
 # Two test reviews follow, their last words, and what the decoder of the first makes of their codes.
 
-# %%
+# %% tags=["hide-input"]
 held = profile(smoke=50, quick=2_000, full=2_000)  # reviews kept for choosing
 
 
@@ -494,12 +494,12 @@ for row, again in zip(exam.x[:2], rewritten(reader, exam[:2]), strict=True):
 #
 # Now the labels: 2,000 of them, and then all that are left beside 2,000 held-out reviews. Two starts, *pretrained* and *random*, with the same network and the same labels in the same order. The learning rate may differ: each start gets the one that is best on the held-out reviews, with seed 0.
 
-# %%
+# %% tags=["hide-input"]
 labeled = {n: pool[held:][:n] for n in profile(smoke=(100,), quick=(2_000,), full=(2_000, 18_000))}
 
 
 def accuracy(classifier, data):
-    with torch.inference_mode():
+    with torch.no_grad():
         guesses = [classifier(data.batch(part).x).logits.argmax(1) for part in torch.arange(len(data)).split(500)]
     return (torch.cat(guesses) == data.y).float().mean().item()
 
@@ -532,7 +532,7 @@ errors = {(name, n): [classify(start, seed, n, rate, exam, "seed") for seed in s
 table = pd.DataFrame({key: pd.Series(values).agg(["mean", "std"]) for key, values in errors.items()}).T.round(2)
 table.rename_axis(["start", "labels"])
 
-# %%
+# %% tags=["hide-input"]
 PAPER = "Dai & Le 2015, table 2, IMDb"
 for (start, n), values in errors.items():
     claims.add(f"sentiment, {n:,} labels", model=start, dataset="IMDb, " + ("official test" if films.official else "last fifth of each class of the training half"),
@@ -549,7 +549,7 @@ for n in labeled:
 #
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 REVERSAL = "Sutskever et al. 2014, section 3.3, English to French"
 saved = [needed["In order", seed] / needed["Reversed", seed] for seed in seeds]
 claims.add("steps until 90 % of the words are right, in order / reversed", model="Reversed", dataset="toy language, training batches", metric="ratio of steps",

@@ -69,7 +69,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -212,7 +212,7 @@ first = {name: test_errors(runs, name) for name in NETWORKS}
 table = {name: {"published": PUBLISHED[name][1], "ours": sum(e) / len(e)} for name, e in first.items()}
 pd.DataFrame(table | {"PCA-64": {"ours": pca_error}}).T
 
-# %%
+# %% tags=["hide-input"]
 SOURCE = "Ashraf 2025, README, table «Test Set Reconstruction Error»"
 for name in NETWORKS:
     claims.add(
@@ -292,7 +292,7 @@ print(f"default start {first['Stacked'][0]:.5f}, He start {he_errors[0]:.5f}, PC
 curves = {"Stacked, default start": runs["Stacked", 0][1], "He start": he_runs["Stacked", 0][1]}
 plots.learning_curves(curves, "squared error per pixel")
 
-# %%
+# %% tags=["hide-input"]
 claims.add(
     "published protocol from He's start", model="Stacked", dataset="MNIST test", metric="squared error",
     unit="per pixel", higher_is_better=False, values=he_errors, seeds=seeds, paper=PUBLISHED["Stacked"][1], paper_source=SOURCE,
@@ -363,7 +363,7 @@ our_runs = {
 }
 second = {name: test_errors(our_runs, name) for name in NETWORKS}
 
-# %%
+# %% tags=["hide-input"]
 TARGETS = {"SR": 0.0041, "Conv": 0.0016, "Stacked": 0.0047}
 for name in NETWORKS:
     claims.add(
@@ -403,7 +403,7 @@ pd.DataFrame({"accuracy, seed 0": {name: str(a) for (name, s), a in probes.items
 # *differences* seed by seed; they vary less than the accuracies themselves.
 
 
-# %%
+# %% tags=["hide-input"]
 def difference(a, b):
     return [probes[a, s].percent - probes[b, s].percent for s in seeds]
 
@@ -421,7 +421,7 @@ pd.DataFrame({f"{a} − {b}": {"points, seed 0": difference(a, b)[0]} for a, b i
 # The table at the end of the page has the same differences over three seeds, with their spread. Stacked's codes are worse by far more than that. Between Conv and SR,
 # and between our schedule and the published one, the difference is of the size of its spread: no result.
 
-# %%
+# %% tags=["hide-input"]
 CLASSIFIER = "Ashraf 2025, README, «Downstream Classification»"
 for name, paper in {"Conv, published": 98.78, "Conv, ours": 98.78, "SR, ours": None, "Stacked, ours": None}.items():
     claims.add(
@@ -452,7 +452,7 @@ width = chosen_width(our_runs["Conv", 0][0])
 tuned = [accuracy(our_runs["Conv", s][0], width) for s in seeds]
 print(f"chosen: {width}; on the test set: {tuned[0]}")
 
-# %%
+# %% tags=["hide-input"]
 claims.add(
     "classifier on codes, kernel chosen", model="Conv, ours", dataset="MNIST test", metric="accuracy of an RBF-SVM on 64-number codes",
     unit="%", higher_is_better=True, values=[a.percent for a in tuned], seeds=seeds, paper=98.78, paper_source=CLASSIFIER, target=98.9,
@@ -577,7 +577,7 @@ assert profile.name != "full" or broken["default start"] > 0.98 * always_mean > 
 # %% [markdown]
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 claims.save()
 claims
 

@@ -42,7 +42,7 @@ if importlib.util.find_spec("aelib") is None:  # on Colab, say
     subprocess.run([*install, f"{checkout}[notebooks]"], check=True)
     sys.path.insert(0, str(checkout))  # pip's entry is read by the next kernel
 
-# %%
+# %% tags=["hide-input"]
 from functools import partial
 
 import pandas as pd
@@ -205,7 +205,7 @@ def test_error(model):
     return per_pixel(reconstructions(model, data.test), x_test)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def test_terms(model):
     torch.manual_seed(0)
     return {term: value.item() for term, value in published_vae_loss({"vae": model}, data.test.batch()).items()}
@@ -228,7 +228,7 @@ then = {name: LOG[name][EPOCHS[name]] for name in NETWORKS}
 last = {name: LOG[name][50] for name in NETWORKS}
 pd.DataFrame({"published, 50 epochs": last, "epochs here": EPOCHS, "published then": then, "ours": first}).round(5)
 
-# %%
+# %% tags=["hide-input"]
 SOURCE = "Vakacharla, FashionMNIST-5AEs.ipynb, training log"
 for name in NETWORKS:
     how = f"{EPOCHS[name]} epochs, batch 64, Adam 1e-3, PyTorch's default start, 60,000 training pictures."
@@ -256,7 +256,7 @@ components = pca(data.train.images(), limit)
 z_pca = codes(components, data.test)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def pca_copies(size, z=z_pca):
     kept = torch.cat([z[:, :size], torch.zeros(len(z), limit - size)], 1)
     return components.decode(kept).clamp(0, 1)
@@ -329,7 +329,7 @@ foreign = {
 }
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def copies(model, x):
     return model.decode(model.encode(x)).clamp(0, 1)
 
@@ -456,14 +456,14 @@ pd.DataFrame(table).T.sort_values("error per pixel").transform(written)
 # Two rows need a second number. The VAE pays for its code in nats, and the copy from a *drawn* code is worse than the copy from the mean. The sparse code uses about a third of its 64 numbers for any one picture.
 
 # %%
-@torch.inference_mode()
+@torch.no_grad()
 def drawn(model):
     torch.manual_seed(0)
     return per_pixel(torch.cat([model(x).x_hat for x in x_test.split(2000)]), x_test)
 
 
 def divergence(model):
-    with torch.inference_mode():
+    with torch.no_grad():
         return ELBO()({"vae": model}, data.test.batch())["kl"].item()
 
 
@@ -516,7 +516,7 @@ untrained = {name: never_trained(name) for name in ("FC", "CNN", "RNN")}
 table = {"random encoder, linear decoder": untrained, "ours, trained as published": first, "published": last}
 pd.DataFrame(table).loc[list(untrained)].round(5)
 
-# %%
+# %% tags=["hide-input"]
 assert profile.name != "full" or untrained["RNN"] < first["FC"] < untrained["FC"]
 for name, error in untrained.items():
     claims.add("encoder at its random start", model=name, **UNIT, values=[error], seeds=[0],
@@ -541,7 +541,7 @@ explorer.plane({"FC": flat}, some[:1500], classes=CLOTHES, noun="garment", thumb
 # %% [markdown]
 # ## The published numbers and ours
 
-# %%
+# %% tags=["hide-input"]
 claims.save()
 claims
 

@@ -245,7 +245,7 @@ def run(source: Path, profile: str, minutes: float) -> list[str]:
     drop_unreadable(notebook)
     notebook.metadata = copy.deepcopy(read_source(source).metadata)  # a kernel adds its own
     notebook.metadata["aelib"] = stamp(profile, seconds, first_edition)
-    for colors in (256, 64):  # 64 where the chapter would be too large: enough for grays, just enough for a color map
+    for colors in (256, 64, 32):  # fewer where the chapter would be too large: enough for grays and a few hues
         shrink_images(notebook, colors)
         if size(notebook) <= MAX_BYTES:
             break

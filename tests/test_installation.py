@@ -164,11 +164,22 @@ def modules_of(requirements: set[str]) -> set[str]:
 
 
 OPTIONAL = modules_of(names(of_extra("all")) - names(CORE)) - {"torch"}
-NEEDS_NOTHING_ELSE = ("models", "training", "data", "records", "sharing", "nets", "likelihoods", "priors")
+NEEDS_NOTHING_ELSE = (
+    "models",
+    "training",
+    "data",
+    "metrics",
+    "comparison",
+    "records",
+    "sharing",
+    "nets",
+    "likelihoods",
+    "priors",
+)
 
 
 @pytest.mark.slow
-def test_models_training_data_and_sharing_need_no_optional_package():
+def test_models_training_data_metrics_and_sharing_need_no_optional_package():
     code = f"""
 import importlib, pkgutil, aelib
 for name in {NEEDS_NOTHING_ELSE}:
@@ -195,8 +206,10 @@ print(len(history))
     [
         ("plots", "matplotlib", "import aelib.plots"),
         ("plots", "PIL", "import aelib.plots"),
-        ("metrics", "sklearn", "import aelib.metrics"),
-        ("metrics", "skimage", "import aelib.comparison"),
+        ("metrics", "sklearn", "import torch; from aelib.metrics import knn; knn(*4 * [torch.ones(9, 2)])"),
+        ("metrics", "sklearn", "from aelib.metrics import clustering; clustering(None, None)"),
+        ("metrics", "sklearn", "from aelib.metrics import dci; dci(*4 * [None])"),
+        ("metrics", "skimage", "import torch; from aelib.metrics import ssim; ssim(*2 * [torch.ones(2, 1, 9, 9)])"),
         ("metrics", "sklearn", "import torch; from aelib.models.pca import pca; pca(torch.rand(9, 1, 2, 2), 1)"),
         ("explorer", "matplotlib", "import aelib.explorer"),
         (

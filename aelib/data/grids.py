@@ -12,7 +12,9 @@ from aelib.data.imageset import Batch, Index
 class Grids:
     """Grids of code indices with the labels of the images they stand for, for :func:`aelib.training.fit`.
 
-    Raises TypeError unless the indices are integers, ValueError for other shapes.
+    Raises:
+        TypeError: the indices are no integers.
+        ValueError: other shapes.
     """
 
     x: Tensor  # (N, h, w) int64

@@ -20,8 +20,10 @@ def mnist() -> Splits:
 
     The first call fetches at most 20 MB; later ones read and verify the cache.
 
-    Raises DataError when neither the cache nor any source has the official bytes.
     Source: LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, Proc. IEEE 1998.
+
+    Raises:
+        DataError: neither the cache nor any source has the official bytes.
     """
     arrays, source = load("mnist", MNIST_SOURCES, MNIST_ARRAYS, by_hand=[f"{file}.gz" for file in MNIST_FILES])
     tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}

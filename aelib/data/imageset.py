@@ -15,7 +15,9 @@ Index = slice | Tensor | Sequence[int]
 class ImageSet:
     """Images as bytes, all in memory on one device; a batch becomes floats when it is asked for.
 
-    Raises TypeError for tensors of another type, ValueError for other shapes.
+    Raises:
+        TypeError: tensors of another type.
+        ValueError: other shapes.
     """
 
     x: Tensor  # (N, C, H, W) uint8
@@ -44,7 +46,7 @@ class ImageSet:
         return ImageSet(self.x.to(device), self.y.to(device))
 
     def batch(self, index: Index | None = None) -> Batch:
-        """The images at `index` (all by default) as float32, byte / 255, with their labels, on the set's device."""
+        """The images at *index* (all by default) as float32, byte / 255, with their labels, on the set's device."""
         chosen = self if index is None else self[index]
         return Batch(chosen.x.to(torch.float32).div_(255), chosen.y)
 
@@ -63,9 +65,10 @@ class Splits:
     official: bool  # whether this is the split that papers report on
 
     def subset(self, train: int | None = None, test: int | None = None, seed: int = 0) -> "Splits":
-        """Random images, `train` and `test` many (None: all); with one seed the smaller subset is in the larger.
+        """Random images, *train* and *test* many (None: all); with one seed the smaller subset is in the larger.
 
-        Raises ValueError for a size below 1 or above the set's.
+        Raises:
+            ValueError: a size below 1 or above the set's.
         """
         return replace(self, train=_sample(self.train, train, seed), test=_sample(self.test, test, seed))
 

@@ -86,8 +86,10 @@ def imdb() -> ReviewSplits:
     file's order, is the test set, and ``official`` is false: numbers measured on it are not those of papers. Neighbors
     in the file are often reviews of one film; cut this way, few films are on both sides.
 
-    Raises DataError when neither the cache nor any source has the reviews.
     Source: Maas, Daly, Pham, Huang, Ng, Potts, Learning word vectors for sentiment analysis, ACL 2011.
+
+    Raises:
+        DataError: neither the cache nor any source has the reviews.
     """
     return _reviews("imdb", IMDB_ARCHIVE, _imdb_from_archive, IMDB_ARRAYS, has_split=True)
 
@@ -97,8 +99,10 @@ def rotten_tomatoes() -> ReviewSplits:
 
     There is no official split: the last fifth of each class, in the file's order, is the test set.
 
-    Raises DataError when neither the cache nor any source has the snippets.
     Source: Pang, Lee, Seeing stars, ACL 2005 (sentence polarity dataset v1.0).
+
+    Raises:
+        DataError: neither the cache nor any source has the snippets.
     """
     return _reviews("rotten_tomatoes", SNIPPETS_ARCHIVE, _snippets_from_archive, SNIPPETS_ARRAYS, has_split=False)
 

@@ -38,7 +38,9 @@ def sprites() -> "Sprites":
 class Sprites:
     """Some images of dSprites, by number; a batch is drawn when it is asked for.
 
-    Raises ValueError for a number outside 0 to 737,279, TypeError for anything but integers.
+    Raises:
+        ValueError: a number outside 0 to 737,279.
+        TypeError: anything but integers.
     """
 
     index: Tensor  # (N,) int64, the images' numbers
@@ -76,7 +78,8 @@ class Sprites:
     def sample(self, size: int, seed: int = 0) -> "Sprites":
         """Random images, none twice; with one seed the smaller sample is in the larger.
 
-        Raises ValueError for a size below 1 or above the set's.
+        Raises:
+            ValueError: a size below 1 or above the set's.
         """
         if not 1 <= size <= len(self):
             raise ValueError(f"A sample's size must be from 1 to {len(self)}, got {size}.")
@@ -84,7 +87,7 @@ class Sprites:
         return self[order[:size]]
 
     def batch(self, index: Index | None = None) -> Batch:
-        """The images at `index` (all by default), float32 of 0 and 1, with the shape (0 to 2) as label."""
+        """The images at *index* (all by default), float32 of 0 and 1, with the shape (0 to 2) as label."""
         # Not through Sprites, which looks at the numbers: a training step on a GPU would wait for that.
         factors = _factors(self.index if index is None else self._numbers(index))
         return Batch(render(factors), factors[:, 0])
@@ -101,7 +104,8 @@ class Sprites:
 def numbers(factors: Tensor) -> Tensor:  # (..., 5) -> (...)
     """The numbers of the images that have these factors; ``sprites()[numbers(factors)]`` are the images.
 
-    Raises ValueError where a factor takes a value that it does not have.
+    Raises:
+        ValueError: a factor takes a value that it does not have.
     """
     sizes = torch.tensor(list(FACTORS.values()), device=factors.device)
     if factors.shape[-1] != len(sizes) or (factors < 0).any() or (factors >= sizes).any():

@@ -90,7 +90,9 @@ class Vocabulary:
 class TextSet:
     """Sentences as rows of word numbers, padded at the end, all in memory on one device.
 
-    Raises TypeError for tensors of another type, ValueError for other shapes or padding inside a sentence.
+    Raises:
+        TypeError: tensors of another type.
+        ValueError: other shapes or padding inside a sentence.
     """
 
     x: Tensor  # (N, T) int64
@@ -166,7 +168,7 @@ class TextSet:
         return TextSet(self.x.to(device), None if self.y is None else self.y.to(device))
 
     def batch(self, index: Index | None = None) -> Batch:
-        """The sentences at `index` (all by default), as wide as the longest of them, with their labels."""
+        """The sentences at *index* (all by default), as wide as the longest of them, with their labels."""
         x, y = (self.x, self.y) if index is None else self._rows(index)
         width = int((x != PAD).sum(1).max()) if len(x) else 0
         return Batch(x[:, :width], y)
@@ -179,12 +181,13 @@ class TextSet:
 
 
 class Buckets:
-    """The set in batches of sentences of like length: to `fit`, each batch is one example, and its batch size is 1.
+    """The set in batches of sentences of like length: to ``fit``, each batch is one example, and its batch size is 1.
 
     Sentences are sorted by length, those of one length in random order, and cut into batches. Which sentences share a
-    batch is then fixed; the order of the batches is `fit`'s.
+    batch is then fixed; the order of the batches is ``fit``'s.
 
-    Raises ValueError for a batch size below 1.
+    Raises:
+        ValueError: a batch size below 1.
     """
 
     def __init__(self, data: TextSet, batch_size: int, seed: int = 0) -> None:
@@ -202,7 +205,7 @@ class Buckets:
         return Buckets(self.data.to(device), self.batch_size, self.seed)
 
     def batch(self, index: Tensor) -> Batch:
-        """The sentences of the buckets at `index`, together."""
+        """The sentences of the buckets at *index*, together."""
         return self.data.batch(torch.cat([self.parts[int(i)] for i in index]))
 
     def padding(self) -> float:

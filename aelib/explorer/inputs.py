@@ -18,7 +18,8 @@ SHIFT = 4  # pixels
 def by_name(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     """Copies of the models on the CPU, in evaluation mode; a single model is named for its class.
 
-    Raises ValueError when there is none.
+    Raises:
+        ValueError: there is none.
     """
     named = {type(models).__name__: models} if isinstance(models, nn.Module) else dict(models)
     if not named:

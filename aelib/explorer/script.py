@@ -16,7 +16,8 @@ DATA = re.compile(r'<script type="application/json">\{(?:"format":(\d+),)?"view"
 def script() -> str:
     """One ES module that defines ``<aelib-explorer>`` in a page and whose default export is an anywidget's front end.
 
-    Raises ValueError if an HTML parser would not read it to its end.
+    Raises:
+        ValueError: an HTML parser would not read it to its end.
     """
     joined = join(ENTRY)
     if found := re.search(r"</script|<!--", joined, re.IGNORECASE):

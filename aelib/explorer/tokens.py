@@ -32,7 +32,8 @@ class Token:
 def scan(text: str, name: str) -> Iterator[Token]:
     """The tokens of a module; all of them together are its text.
 
-    Raises ValueError at a slash of which only a full parser can tell whether it divides, and at what is no token.
+    Raises:
+        ValueError: a slash of which only a full parser can tell whether it divides, or what is no token.
     """
     at, last = 0, Token("sign", ";")
     while at < len(text):

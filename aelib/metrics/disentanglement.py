@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import mutual_info_score
 from torch import Tensor
 
+from aelib.extras import extra
 from aelib.metrics.probes import logistic_regression
 
 Represent = Callable[[Tensor], Tensor]
@@ -50,6 +49,9 @@ def mutual_information(z: Tensor, factors: Tensor, bins: int = 20) -> Tensor:
     _check(z, factors)
     low, high = z.min(0).values, z.max(0).values
     cells = ((z - low) / (high - low).clamp(min=1e-30) * bins).long().clamp(max=bins - 1)
+    with extra("metrics"):
+        from sklearn.metrics import mutual_info_score
+
     pairs = [[mutual_info_score(v, c) for v in factors.T.numpy()] for c in cells.T.numpy()]
     return torch.tensor(pairs, dtype=torch.float32)
 
@@ -72,6 +74,9 @@ def mig(z: Tensor, factors: Tensor, bins: int = 20) -> Tensor:
     Raises:
         ValueError: codes and factors do not belong together, a factor never changes, or there is one latent only.
     """
+    with extra("metrics"):
+        from sklearn.metrics import mutual_info_score
+
     information = mutual_information(z, factors, bins)
     if z.shape[1] < 2:
         raise ValueError("mig compares the two best latents of each factor; these codes have only one.")
@@ -100,6 +105,9 @@ def dci(z: Tensor, factors: Tensor, z_test: Tensor, factors_test: Tensor, trees:
         ValueError: codes and factors do not belong together, a factor never changes, or there is one latent or one
             factor only: the entropies then have no base.
     """
+    with extra("metrics"):
+        from sklearn.ensemble import RandomForestClassifier
+
     _check(z, factors)
     _check(z_test, factors_test)
     if z.shape[1:] != z_test.shape[1:] or factors.shape[1:] != factors_test.shape[1:]:

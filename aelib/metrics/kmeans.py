@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torch import Tensor
 
+from aelib.extras import extra
 from aelib.metrics.probes import _check
 
 
@@ -27,6 +26,10 @@ def clustering(z: Tensor, y: Tensor, k: int = 10, seed: int = 0) -> Clustering:
     Raises:
         ValueError: the shapes do not fit together, codes are not finite, or there are fewer codes than clusters.
     """
+    with extra("metrics"):
+        from sklearn.cluster import KMeans
+        from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
     _check(z, y, "clustered")
     if len(z) < k:
         raise ValueError(f"{k} clusters need {k} codes or more; there are {len(z)}.")

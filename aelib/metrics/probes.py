@@ -5,16 +5,15 @@ on the test codes once. Nothing is tuned on the test set.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from sklearn.base import ClassifierMixin
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, LinearSVC
 from torch import Tensor
+
+from aelib.extras import extra
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
 
 
 class Accuracy(NamedTuple):
@@ -35,6 +34,9 @@ def retrieval_precision(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, re
         z_test, y_test: queries.
         retrieved: the values of *k*, each at most N.
     """
+    with extra("metrics"):
+        from sklearn.neighbors import NearestNeighbors
+
     _check(z, y, "training")
     _check(z_test, y_test, "test")
     _check_neighbors(z, z_test, retrieved)
@@ -61,7 +63,7 @@ def _check_neighbors(z: Tensor, queries: Tensor, counts: Sequence[int]) -> None:
         )
 
 
-def _probe(classifier: ClassifierMixin, z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor) -> Accuracy:
+def _probe(classifier: "ClassifierMixin", z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor) -> Accuracy:
     _check(z, y, "training")
     _check(z_test, y_test, "test")
     if z.shape[1] != z_test.shape[1]:
@@ -76,22 +78,38 @@ def svm(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 10.0, w
 
     :math:`\gamma` is *width* times scikit-learn's ``gamma="scale"``, one over the codes' size times their variance.
     """
+    with extra("metrics"):
+        from sklearn.svm import SVC
+
     gamma = "scale" if width == 1 else width / (z.shape[1] * z.double().var(correction=0).item())
     return _probe(SVC(C=c, gamma=gamma, cache_size=1000), z, y, z_test, y_test)
 
 
 def linear_svm(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 0.01) -> Accuracy:
     """Linear support vector machine, one class against the rest, on standardized codes."""
+    with extra("metrics"):
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import LinearSVC
+
     return _probe(make_pipeline(StandardScaler(), LinearSVC(C=c, dual=True, random_state=0)), z, y, z_test, y_test)
 
 
 def logistic_regression(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, c: float = 1.0) -> Accuracy:
     """Multinomial logistic regression on standardized codes: what a linear read-out finds."""
+    with extra("metrics"):
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
     return _probe(make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1000)), z, y, z_test, y_test)
 
 
 def knn(z: Tensor, y: Tensor, z_test: Tensor, y_test: Tensor, k: int = 5) -> Accuracy:
     """The majority among the *k* nearest training codes in Euclidean distance."""
+    with extra("metrics"):
+        from sklearn.neighbors import KNeighborsClassifier
+
     _check(z, y, "training")
     _check(z_test, y_test, "test")
     _check_neighbors(z, z_test, [k])
@@ -106,6 +124,9 @@ def one_class(z: Tensor, y: Tensor, made: Tensor, k: int = 5) -> float:
         made: what is judged, (M, ...).
         k: neighbors, in Euclidean distance.
     """
+    with extra("metrics"):
+        from sklearn.neighbors import NearestNeighbors
+
     if min(z.ndim, made.ndim) < 2:
         raise ValueError(
             f"one_class takes codes or images (N, ...); they are {tuple(z.shape)} and {tuple(made.shape)}."

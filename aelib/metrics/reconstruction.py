@@ -7,9 +7,9 @@ them (``nn.MSELoss``'s): for 784 pixels the first is 784 times the second.
 from collections.abc import Iterator
 
 import torch
-from skimage.metrics import structural_similarity
 from torch import Tensor
 
+from aelib.extras import extra
 from aelib.interfaces import Coder, Examples
 from aelib.nets import evaluating
 
@@ -88,6 +88,9 @@ def ssim(x_hat: Tensor, x: Tensor) -> float:
     Raises:
         ValueError: the images are not of shape (N, 1, H, W), or smaller than its window of 7 × 7.
     """
+    with extra("metrics"):
+        from skimage.metrics import structural_similarity
+
     image_errors(x_hat, x)  # its checks
     if x.ndim != 4 or x.shape[1] != 1 or min(x.shape[2:]) < 7:
         raise ValueError(f"ssim takes gray images of shape (N, 1, H, W), H and W 7 or more; they are {tuple(x.shape)}.")

@@ -5,6 +5,7 @@ ICML 2011. Where the decoder has weights of its own the penalty can be satisfied
 here, :class:`RelativeContractive` and :class:`ReconstructionContractive`.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -162,7 +163,7 @@ class DeepContractive(EncoderDecoder):
             z, jacobian = hutchinson(self.encode, x, self.probes)
             logits = self.decoder(z)
             return ContractiveOutput(self.output(logits), logits, z, jacobian)
-        d = x[0].numel()
+        d = math.prod(self.shape)
 
         def everything(x: Tensor) -> Tensor:  # (B, latent + 2d): in one pass, of which the last d are probed
             z = self.encode(x)

@@ -84,7 +84,8 @@ class VectorQuantizer(Quantizer):
         restart: the share of 1/K below which a code is moved; 0 never moves any, as in the paper.
         decay: of the running mean.
 
-    Raises ValueError for fewer than two codes, no dimension, or a decay outside (0, 1).
+    Raises:
+        ValueError: fewer than two codes, no dimension, or a decay outside (0, 1).
     """
 
     def __init__(self, codes: int, dim: int, restart: float = 0.0, decay: float = 0.99) -> None:

@@ -71,7 +71,7 @@ class BatchTopK(nn.Module):
             return torch.where(a > self.threshold, positive, 0.0)
         top = positive.flatten().topk(min(self.k * len(a), a.numel()), sorted=False)
         with torch.no_grad():
-            least = torch.where(top.values > 0, top.values, math.inf).min()
+            least = torch.where(top.values > 0, top.values, math.inf).min().to(self.threshold.dtype)  # from bfloat16
             moved = torch.where(self.threshold > 0, self.threshold.lerp(least, 1 - self.decay), least)
             self.threshold.copy_(torch.where(least.isfinite(), moved, self.threshold))
         return torch.zeros_like(positive).flatten().scatter(0, top.indices, top.values).view_as(a)

@@ -44,17 +44,19 @@ WRITTEN_BY_RUNS = ("results", "notebooks/*.ipynb")
 
 
 def commit() -> str:
-    """The checkout's commit, with a plus if tracked files, other than those that runs write, were changed since.
+    """The last commit that changed anything but what runs write, with a plus if other tracked files were changed since.
 
-    Empty outside a checkout.
+    So a record that is committed does not give the next one another commit. Empty outside a checkout.
     """
     git = ["git", "-C", str(RESULTS.parent)]
-    others = [f":(exclude){pattern}" for pattern in WRITTEN_BY_RUNS]
+    others = ["--", ".", *(f":(exclude){pattern}" for pattern in WRITTEN_BY_RUNS)]
     try:
-        head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, timeout=10)
+        last = subprocess.run(
+            [*git, "log", "-1", "--format=%h", "--abbrev=10", *others], capture_output=True, text=True, timeout=10
+        )
         changed = subprocess.run(
-            [*git, "status", "--porcelain", "-uno", "--", ".", *others], capture_output=True, text=True, timeout=10
+            [*git, "status", "--porcelain", "-uno", *others], capture_output=True, text=True, timeout=10
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return head.stdout.strip() + ("+" if head.returncode == 0 and changed.stdout.strip() else "")
+    return last.stdout.strip() + ("+" if last.returncode == 0 and changed.stdout.strip() else "")

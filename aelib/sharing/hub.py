@@ -12,7 +12,7 @@ import json
 import os
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from aelib.sharing.card import TEMPLATE, model_card
 
 FORMAT = "aelib model 1"
 WEIGHTS = "model.safetensors"
+LIKELIHOODS = "aelib.likelihoods."
 # What a caller can say of the download; the last two to huggingface_hub before 1.0 only.
 DOWNLOAD = ("revision", "cache_dir", "force_download", "local_files_only", "token", "proxies", "resume_download")
 
@@ -159,13 +160,16 @@ class Shared(
 
 
 def _encode(name: str, value: Any) -> Any:
-    """An argument as JSON: numbers, texts, lists, layers by their class, partials of those, and shared models."""
+    """An argument as JSON: numbers, texts, lists, layers by their class, partials of those, likelihoods, models."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
         return [_encode(name, item) for item in value]
     if isinstance(value, Shared):
         return {"model": value.name, "arguments": value.arguments}
+    if is_dataclass(value) and not isinstance(value, type) and type(value).__module__.startswith(LIKELIHOODS):
+        options = {field.name: _encode(field.name, getattr(value, field.name)) for field in fields(value)}
+        return {"likelihood": f"{type(value).__module__}.{type(value).__qualname__}", "arguments": options}
     made = value.func if isinstance(value, functools.partial) and not value.args else value
     if isinstance(made, type) and issubclass(made, nn.Module):
         package = "torch.nn" if getattr(nn, made.__name__, None) is made else made.__module__
@@ -184,6 +188,8 @@ def _decode(value: Any) -> Any:
         return value
     if "model" in value:
         return Shared(value["model"], value.get("arguments", {})).model
+    if "likelihood" in value:
+        return _likelihood(str(value["likelihood"]))(**value.get("arguments", {}))
     made = _maker(str(value.get("class")), ("aelib.models.", "torch.nn."))
     options = {key: _decode(item) for key, item in value.get("arguments", {}).items()}
     return functools.partial(made, **options) if options else made
@@ -208,11 +214,24 @@ def _maker(name: str, packages: tuple[str, ...]) -> Callable[..., nn.Module]:
     return found
 
 
+def _likelihood(name: str) -> Callable[..., Any]:
+    """The likelihood of a full name: a dataclass that is defined in a module of ``aelib.likelihoods``."""
+    package, _, called = name.rpartition(".")
+    found = None
+    if package.startswith(LIKELIHOODS):
+        with contextlib.suppress(ImportError):
+            found = getattr(importlib.import_module(package), called, None)
+    if not isinstance(found, type) or not is_dataclass(found) or found.__module__ != package:
+        raise ValueError(f"{name} is no likelihood of aelib {__version__}; nothing else is ever called.")
+    return found
+
+
 def _layers(model: nn.Module) -> dict[str, str]:
     """Each layer in words: its class, its settings, and the shapes of its own parameters and buffers."""
 
     def setting(value: Any) -> bool:
         simple = isinstance(value, bool | int | float | str) or value is None
+        simple = simple or type(value).__module__.startswith(LIKELIHOODS)
         return simple or (isinstance(value, tuple) and all(map(setting, value)))
 
     told = {}

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,21 +44,10 @@ def home(module: str, name: str) -> str:
     return module
 
 
-def statements(tree: ast.AST, at_import: bool) -> Iterator[ast.AST]:
-    """All nodes of a source; or those that run when it is imported: no function's, and none that are for types."""
-    for node in ast.iter_child_nodes(tree):
-        later = isinstance(node, ast.FunctionDef) or (
-            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        )
-        if not (at_import and later):
-            yield node
-            yield from statements(node, at_import)
-
-
-def imported(tree: ast.Module, at_import: bool = False) -> set[str]:
-    """The modules whose definitions a source uses."""
+def imported(tree: ast.Module) -> set[str]:
+    """The modules whose definitions a source uses, also those that it imports inside of a function or for types."""
     found = set()
-    for node in statements(tree, at_import):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports name the whole path"
             if (node.module or "").split(".")[0] == "aelib":
@@ -110,8 +98,7 @@ def test_imports_run_downwards(module):
 
 def test_no_import_runs_in_a_circle():
     # Packages hand on what their modules define: names are looked up where they are made.
-    files = [module for module, path in MODULES.items() if path.name != "__init__.py"]
-    graph = {module: imported(source(module), at_import=True) - {module} for module in files}
+    graph = {module: uses - {module} for module, uses in USES.items() if MODULES[module].name != "__init__.py"}
     try:
         list(TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -160,3 +147,12 @@ def test_a_package_without_a_checkout_records_into_the_current_folder(tmp_path):
     folder, commit = run.stdout.split("\n")[:2]
     assert Path(folder).resolve() == (tmp_path / "results").resolve()
     assert commit == ""
+
+
+@each_module
+def test_docstrings_speak_one_dialect(module):
+    """Errors under ``Raises:``, code between double backticks, arguments in italics."""
+    nodes = [n for n in ast.walk(source(module)) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    texts = [re.sub(r":[\w:]+:`[^`]*`", "", ast.get_docstring(node) or "") for node in nodes]
+    other = re.compile(r"^Raises \w+Error|(?<!`)`[^`\n]+`(?!`)", re.MULTILINE)
+    assert [found[0] for text in texts if (found := other.search(text))] == []

@@ -242,7 +242,8 @@ def test_a_prior_of_another_size_than_the_code_is_refused(small):
 def test_the_discriminators_noise_is_for_training_only():
     noisy, z = judge(noise=0.3), torch.zeros(5, 2)
     assert noisy.train()(z).unique().numel() == 5
-    assert noisy.eval()(z).unique().numel() == 1
+    silent = noisy.eval()(z)
+    torch.testing.assert_close(silent, silent[:1].expand(5))  # not bit by bit: rows of one product may be rounded apart
 
 
 def test_labels_are_learned_from_the_labeled_images_alone(small):

@@ -15,8 +15,8 @@ def test_states_are_torchs():
     last.load_state_dict(states.state_dict())
     x = torch.rand(2, 4, 5)
     output, (h, _) = lstm(x)
-    assert torch.equal(states(x), output)
-    assert torch.equal(last(x), h[0])
+    torch.testing.assert_close(states(x), output)
+    torch.testing.assert_close(last(x), h[0])
 
 
 def test_row_states_see_no_later_row_and_the_row_code_sees_them_all():
@@ -26,7 +26,7 @@ def test_row_states_see_no_later_row_and_the_row_code_sees_them_all():
     changed[:, :, 20] = 0
     model = RowStates()
     before, after = model(x).x_hat, model(changed).x_hat
-    assert torch.equal(before[:, :, :20], after[:, :, :20])
+    torch.testing.assert_close(before[:, :, :20], after[:, :, :20])
     assert not torch.allclose(before[:, :, 20], after[:, :, 20])
     model = RowCode()
     assert not torch.allclose(model(x).x_hat[:, :, 0], model(changed).x_hat[:, :, 0], atol=0)

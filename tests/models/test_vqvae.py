@@ -323,6 +323,7 @@ def test_clear_errors():
         VQVAE(model.encoder, VectorQuantizer(8, 5), model.decoder)(images())
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 def test_two_processes_keep_one_codebook(tmp_path):
     torch.multiprocessing.spawn(two_codebooks.work, (str(tmp_path),), nprocs=2)

