@@ -23,6 +23,7 @@ from aelib.metrics.robustness import damaged, error_under, missing_patch, noise,
 from aelib.metrics.rounding import Rounded
 from aelib.metrics.sequences import exact_matches, nats_per_word, rewritten, steps_to, word_accuracies
 from aelib.metrics.sparsity import activity, dead_units, l0, refit, unexplained
+from aelib.metrics.spectrum import participation_ratio
 
 __all__ = [
     "DCI",
@@ -69,6 +70,7 @@ __all__ = [
     "noise",
     "one_class",
     "overview",
+    "participation_ratio",
     "per_image",
     "per_pixel",
     "precision_recall",

@@ -45,6 +45,8 @@ COLORS = {
     "Contractive": PINK,
     "VQ-VAE": ORANGE,
     "FSQ": SKY,
+    "Straight-through": YELLOW,
+    "Grid autoencoder": GREEN,
     "FC": BLUE,
     "CNN": GREEN,
     "RNN": PINK,

@@ -11,6 +11,7 @@ from torch import nn
 
 from aelib.metrics import (
     Rounded,
+    code_grids,
     codes,
     error_under,
     frechet_distance,
@@ -175,14 +176,50 @@ def test_what_lies_outside_of_the_levels_goes_to_the_nearest():
     assert (z >= inside.amin(0) - 1e-5).all() and (z <= inside.amax(0) + 1e-5).all()
 
 
-def test_a_code_without_bits_and_a_code_that_is_a_grid_are_refused():
-    class Grid(nn.Conv2d):
-        encode = decode = nn.Conv2d.forward
+class Grid(nn.Module):
+    """Its code is a grid: two copies of the image, the second ten times the first."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor([1.0, 10.0]).view(2, 1, 1))
+
+    def encode(self, x):
+        return x * self.scale
+
+    def decode(self, z):
+        return z[:, 1:] / 10
+
+
+def test_the_channels_of_a_grid_have_levels_of_their_own_the_same_at_all_places():
+    images, model = blobs(), Grid()
+    x = images.images()
+    coarse = Rounded(model, images, 2)
+    expected = (3 * x / x.max()).round()  # four levels from black to the brightest pixel, wherever it is
+    assert torch.equal(coarse.levels(x), expected.repeat(1, 2, 1, 1).long())
+    torch.testing.assert_close(coarse.encode(x)[:, 1:], expected / 3 * 10 * x.max())
+    torch.testing.assert_close(reconstructed(coarse, images), expected / 3 * x.max())
+    # Both channels have the same level, so the symbols are 0, 5, 10 and 15 of sixteen.
+    assert torch.equal(coarse.indices(x), (5 * expected[:, 0]).long())
+    assert torch.equal(code_grids(coarse, images).x, coarse.indices(x))
+
+
+def test_only_a_grid_has_places_and_a_place_no_more_symbols_than_can_be_counted():
+    images = blobs()
+    with pytest.raises(ValueError, match=r"grid \(B, dim, h, w\)"):
+        Rounded(pca(images.images(), 3), images, 2).indices(images.images())
+    with pytest.raises(ValueError, match="62 bits at most"):
+        Rounded(Grid(), images, 32).indices(images.images())
+
+
+def test_a_code_without_bits_and_a_code_of_another_shape_are_refused():
+    class Rows(Grid):
+        def encode(self, x):
+            return x[:, 0]
 
     with pytest.raises(ValueError, match="1 bit or more; it got 0"):
         Rounded(pca(blobs().images(), 3), blobs(), 0)
-    with pytest.raises(ValueError, match=r"codes \(N, latent\)"):
-        Rounded(Grid(1, 1, 1), blobs(), 8)
+    with pytest.raises(ValueError, match=r"codes \(N, latent\) or grids"):
+        Rounded(Rows(), blobs(), 8)
 
 
 def test_the_overview_is_what_its_parts_say():
