@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from aelib.data import Batch
 from aelib.models.autoencoder import EncoderDecoder
+from aelib.models.stacked import encoders
 from aelib.nets import Transposed
 
 Corruption = Callable[[Tensor], Tensor]
@@ -201,7 +202,4 @@ def logistic_stack(widths: Sequence[int]) -> nn.Sequential:
     """
     if len(widths) < 2:
         raise ValueError(f"A stack needs two or more widths; it got {tuple(widths)}.")
-    layers = [nn.Flatten()]
-    for inputs, hidden in pairwise(widths):
-        layers += [*TiedAutoencoder(hidden, (inputs,)).encoder][1:]
-    return nn.Sequential(*layers)
+    return encoders([TiedAutoencoder(hidden, (inputs,)) for inputs, hidden in pairwise(widths)])

@@ -16,7 +16,7 @@ from aelib.models.denoising import (
     TiedAutoencoder,
     logistic_stack,
 )
-from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
+from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes, encoders
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam, one_cycle
 
@@ -235,3 +235,10 @@ def test_a_classifier_is_shown_damaged_images_and_asked_for_their_labels(x):
     expected = LabelCrossEntropy()(nets, Batch(Masking(0.5)(x), batch.y))
     torch.testing.assert_close(found["loss"], expected["loss"])
     assert found["loss"] != LabelCrossEntropy()(nets, batch)["loss"]
+
+
+def test_the_encoders_of_layers_are_applied_one_after_the_other(x):
+    layers = [TiedAutoencoder(20), TiedAutoencoder(10, (20,))]
+    with torch.no_grad():
+        torch.testing.assert_close(encoders(layers)(x), layers[1].encode(layers[0].encode(x)))
+        assert torch.equal(encoders([])(x), x.flatten(1))
