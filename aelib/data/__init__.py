@@ -13,6 +13,7 @@ from aelib.data.reviews import Reviews, ReviewSplits, imdb, rotten_tomatoes
 from aelib.data.sprites import Sprites, sprites
 from aelib.data.text import EOS, PAD, UNKNOWN, Buckets, TextSet, Vocabulary, reversed_words, tokenize, with_end
 from aelib.data.variations import Variation, variation
+from aelib.data.vectors import Vectors
 
 __all__ = [
     "CLOTHES",
@@ -32,6 +33,7 @@ __all__ = [
     "Sprites",
     "TextSet",
     "Variation",
+    "Vectors",
     "Vocabulary",
     "binarize",
     "celeba",

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aelib.data import Batch
 from aelib.models.autoencoder import EncoderDecoder
+from aelib.models.stacked import encoders
 from aelib.nets import Transposed
 
 Corruption = Callable[[Tensor], Tensor]
@@ -121,6 +123,52 @@ class Denoising:
         return self.objective({**nets, "ae": _Corrupted(nets["ae"], self.corruption)}, batch)
 
 
+@dataclass(frozen=True)
+class Emphasized:
+    r"""The cross-entropy of denoising that counts damaged and undamaged elements differently, in nats per example:
+
+    .. math::
+        \alpha \sum_{i \in \mathcal{J}(\tilde x)} \ell(x_i, \hat x_i)
+        + \beta \sum_{i \notin \mathcal{J}(\tilde x)} \ell(x_i, \hat x_i)
+
+    (Vincent et al. 2010, section 4.3.) With :math:`\alpha = \beta = 1` it is ``Denoising(CrossEntropy(), corruption)``.
+    An element that a corruption replaces by its own value counts as undamaged. Calls ``nets["ae"]``.
+
+    Args:
+        corruption: *C*, which changes some elements and leaves the others as they are.
+        damaged: :math:`\alpha`.
+        whole: :math:`\beta`; 0 is the paper's full emphasis, 0.5 its double emphasis.
+    """
+
+    corruption: Corruption
+    damaged: float = 1.0
+    whole: float = 0.0
+
+    def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+        x_tilde = self.corruption(batch.x)
+        each = F.binary_cross_entropy_with_logits(nets["ae"](x_tilde).logits, batch.x, reduction="none")
+        weight = torch.where(x_tilde == batch.x, self.whole, self.damaged)
+        return {"loss": (weight * each).sum() / len(batch.x)}
+
+
+@dataclass(frozen=True)
+class OnCorrupted:
+    """Any objective, on damaged inputs: it sees :math:`C(x)` in place of *x*, and is asked for no more.
+
+    Around a classifier's objective this is data augmentation, which is not denoising: nothing is reconstructed.
+
+    Args:
+        objective: called with the same modules and the damaged batch.
+        corruption: *C*, drawn anew at each call, in evaluation too.
+    """
+
+    objective: Callable[[Mapping[str, nn.Module], Batch], dict[str, Tensor]]
+    corruption: Corruption
+
+    def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+        return self.objective(nets, batch._replace(x=self.corruption(batch.x)))
+
+
 class TiedAutoencoder(EncoderDecoder):
     r"""One layer with tied weights: :math:`z = \sigma(W x + b), \ \hat x = \sigma(W^\top z + b')`.
 
@@ -154,7 +202,4 @@ def logistic_stack(widths: Sequence[int]) -> nn.Sequential:
     """
     if len(widths) < 2:
         raise ValueError(f"A stack needs two or more widths; it got {tuple(widths)}.")
-    layers = [nn.Flatten()]
-    for inputs, hidden in pairwise(widths):
-        layers += [*TiedAutoencoder(hidden, (inputs,)).encoder][1:]
-    return nn.Sequential(*layers)
+    return encoders([TiedAutoencoder(hidden, (inputs,)) for inputs, hidden in pairwise(widths)])

@@ -4,7 +4,7 @@ What chapters share that pretrain layers without labels and then fine-tune the w
 (Hinton & Salakhutdinov 2006; Vincent et al. 2008, 2010).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aelib.data import Batch
+from aelib.models.autoencoder import EncoderDecoder
 
 
 class Classification(NamedTuple):
@@ -85,3 +86,13 @@ class OnCodes:
         with torch.no_grad():
             codes = nets["below"](batch.x)
         return self.objective(nets, batch._replace(x=codes))
+
+
+def encoders(layers: Sequence[EncoderDecoder]) -> nn.Sequential:
+    """The encoders of layers that were trained one upon the other, as one module from (B, ...) to (B, features).
+
+    Args:
+        layers: each with an ``encoder`` that flattens first and then codes, as
+            :class:`~aelib.models.denoising.TiedAutoencoder`. Not copied. Without any the input is but flattened.
+    """
+    return nn.Sequential(nn.Flatten(), *[part for layer in layers for part in [*layer.encoder][1:]])

@@ -27,7 +27,7 @@ def commits_of_records() -> dict[str, str]:
         if path.name.endswith(".cpu.safetensors"):
             continue
         with safe_open(path, framework="pt") as file:
-            found[path.name] = json.loads(file.metadata()["run"])["commit"]
+            found[path.name] = json.loads(file.metadata()["run"])["attrs"]["commit"]
     return found
 
 

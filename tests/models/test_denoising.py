@@ -6,8 +6,17 @@ from torch import nn
 
 from aelib.data import Batch
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError
-from aelib.models.denoising import Denoising, GaussianNoise, Masking, SaltAndPepper, TiedAutoencoder, logistic_stack
-from aelib.models.stacked import OnCodes
+from aelib.models.denoising import (
+    Denoising,
+    Emphasized,
+    GaussianNoise,
+    Masking,
+    OnCorrupted,
+    SaltAndPepper,
+    TiedAutoencoder,
+    logistic_stack,
+)
+from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes, encoders
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam, one_cycle
 
@@ -196,3 +205,40 @@ def test_states_of_the_first_edition_are_read():
     other.load_state_dict(state | up)
     x = torch.rand(3, 1, 2, 2)
     torch.testing.assert_close(other(x).x_hat, layer(x).x_hat)
+
+
+def test_emphasis_splits_the_cross_entropy_of_denoising(x):
+    nets, batch = {"ae": TiedAutoencoder(20, gain=0.5)}, Batch(x, None)
+
+    def loss(objective):
+        torch.manual_seed(3)
+        return objective(nets, batch)["loss"]
+
+    noise = SaltAndPepper(0.4)  # x is never 0 or 1, so every replaced element is damaged
+    whole = loss(Denoising(CrossEntropy(), noise))
+    torch.testing.assert_close(loss(Emphasized(noise, 1.0, 1.0)), whole)
+    torch.testing.assert_close(loss(Emphasized(noise)) + loss(Emphasized(noise, 0.0, 1.0)), whole)
+    torch.testing.assert_close(loss(Emphasized(noise, 2.0, 0.5)), 1.5 * loss(Emphasized(noise)) + 0.5 * whole)
+
+
+def test_full_emphasis_asks_nothing_where_nothing_is_damaged(x):
+    assert Emphasized(Masking(0.0))({"ae": TiedAutoencoder(20)}, Batch(x, None))["loss"] == 0
+
+
+def test_a_classifier_is_shown_damaged_images_and_asked_for_their_labels(x):
+    batch = Batch(x, torch.arange(len(x)) % 10)
+    nets = {"classifier": Classifier(logistic_stack((784, 20)), 20)}
+    nn.init.normal_(nets["classifier"].head.weight)
+    torch.manual_seed(3)
+    found = OnCorrupted(LabelCrossEntropy(), Masking(0.5))(nets, batch)
+    torch.manual_seed(3)
+    expected = LabelCrossEntropy()(nets, Batch(Masking(0.5)(x), batch.y))
+    torch.testing.assert_close(found["loss"], expected["loss"])
+    assert found["loss"] != LabelCrossEntropy()(nets, batch)["loss"]
+
+
+def test_the_encoders_of_layers_are_applied_one_after_the_other(x):
+    layers = [TiedAutoencoder(20), TiedAutoencoder(10, (20,))]
+    with torch.no_grad():
+        torch.testing.assert_close(encoders(layers)(x), layers[1].encode(layers[0].encode(x)))
+        assert torch.equal(encoders([])(x), x.flatten(1))
