@@ -32,7 +32,7 @@ from aelib.models.contractive import (
     RelativeContractive,
 )
 from aelib.models.convolutional import Convolutional, PooledConvolutional, StridedConvolutional, SuperResolution
-from aelib.models.denoising import Denoising, SaltAndPepper, TiedAutoencoder
+from aelib.models.denoising import Denoising, Emphasized, SaltAndPepper, TiedAutoencoder
 from aelib.models.iwae import IWAE
 from aelib.models.pixelcnn import PixelCNN, SymbolLikelihood
 from aelib.models.quantizers import FSQ, EMAQuantizer, Quantizer, VectorQuantizer
@@ -156,6 +156,7 @@ TRAININGS: dict[str, Training] = {
     "02 denoising": Training(
         lambda: {"ae": TiedAutoencoder(20, SHAPE)}, (Phase(Denoising(SquaredError(), SaltAndPepper(0.2))),)
     ),
+    "02 emphasis": Training(lambda: {"ae": TiedAutoencoder(20, SHAPE)}, (Phase(Emphasized(SaltAndPepper(0.2))),)),
     "05 total correlation": Training(vae, (Phase(ELBO(divergence=TotalCorrelation(examples=60))),)),
     "05 capacity": Training(vae, (Phase(ELBO(100.0, divergence=Capacity(WarmUp(2, to=3)))),)),
     "07 words": Training(sequences, (Phase(TokenCrossEntropy(forget=0.2)),), sentences),
