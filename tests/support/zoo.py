@@ -32,7 +32,7 @@ from aelib.models.contractive import (
     RelativeContractive,
 )
 from aelib.models.convolutional import Convolutional, PooledConvolutional, StridedConvolutional, SuperResolution
-from aelib.models.denoising import Denoising, Emphasized, SaltAndPepper, TiedAutoencoder
+from aelib.models.denoising import Denoising, Emphasized, OnCorrupted, SaltAndPepper, TiedAutoencoder
 from aelib.models.iwae import IWAE
 from aelib.models.pixelcnn import PixelCNN, SymbolLikelihood
 from aelib.models.quantizers import FSQ, EMAQuantizer, Quantizer, VectorQuantizer
@@ -157,6 +157,10 @@ TRAININGS: dict[str, Training] = {
         lambda: {"ae": TiedAutoencoder(20, SHAPE)}, (Phase(Denoising(SquaredError(), SaltAndPepper(0.2))),)
     ),
     "02 emphasis": Training(lambda: {"ae": TiedAutoencoder(20, SHAPE)}, (Phase(Emphasized(SaltAndPepper(0.2))),)),
+    "02 classifier of the damaged": Training(
+        lambda: {"classifier": Classifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.Sigmoid()), 20)},
+        (Phase(OnCorrupted(LabelCrossEntropy(), SaltAndPepper(0.2))),),
+    ),
     "05 total correlation": Training(vae, (Phase(ELBO(divergence=TotalCorrelation(examples=60))),)),
     "05 capacity": Training(vae, (Phase(ELBO(100.0, divergence=Capacity(WarmUp(2, to=3)))),)),
     "07 words": Training(sequences, (Phase(TokenCrossEntropy(forget=0.2)),), sentences),
