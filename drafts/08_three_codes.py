@@ -163,7 +163,7 @@ torch.testing.assert_close(norms, cae(x_test[:5]).jacobian)
 #
 # and $J^\top v$ costs one backward pass, whatever the size of the code.
 
-# %% mystnb={"figure": {"caption": "Hutchinson's estimate for one digit, relative to the exact norm, against the number of probe vectors: mean and range of thirty repetitions.", "name": "fig-08-hutchinson"}, "image": {"alt": "A horizontal line at one with a band that narrows to the right."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Hutchinson's estimate for one digit, relative to the exact norm, against the number of probe vectors: mean and range of thirty repetitions.", "name": "fig-08-hutchinson"}, "image": {"alt": "A horizontal line at one with a band that narrows to the right."}}
 truth, counts = exact[0].square().sum(), [1, 2, 4, 8, 16, 32, 64]
 thirty = x_test[:1].expand(30, -1, -1, -1)
 draws = torch.stack([hutchinson(cae.encode, thirty)[1] for _ in range(counts[-1])])
@@ -282,6 +282,7 @@ def layers_final():
 # %%
 from statistics import mean
 
+import matplotlib.pyplot as plt
 import pandas as pd
 
 searched = {kind: pd.Series(held_out_errors(kind)).unstack() for kind in SETTINGS}
@@ -305,7 +306,7 @@ for kind, errors in searched.items():
 # %%
 layers = {(kind, seed): final(kind, seed).load() for kind in SETTINGS for seed in three}
 
-# %%
+
 def values(kind, key):
     """Of all seeds: a measure of the layer, or the test error after fine-tuning."""
     found = [layers[kind, seed] for seed in three]
@@ -314,7 +315,6 @@ def values(kind, key):
     return [one.measures.get(key, *end) for one, end in zip(found, last, strict=True)]
 
 
-# %%
 KEYS = ("test error", "mean ‖J‖", "saturated, %")
 rows = {kind: {key: mean(values(kind, key)) for key in KEYS} for kind in SETTINGS}
 again = properties(layers["Contractive", 0].modules)["mean ‖J‖"]
@@ -329,7 +329,7 @@ table.assign(**{"plain ‖J‖ / this": plain / table["mean ‖J‖"]}).round(3)
 #
 # Which directions does the layer keep? The singular values of $J$ at a digit say how strongly the code responds to each direction in the space of images.
 
-# %% mystnb={"figure": {"caption": "Singular values of the encoder's Jacobian, mean over four test digits, divided by the largest.", "name": "fig-08-spectrum"}, "image": {"alt": "Two falling curves over the index of the singular value on a logarithmic axis, one for the plain layer and one for the contractive one."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Singular values of the encoder's Jacobian, mean over four test digits, divided by the largest.", "name": "fig-08-spectrum"}, "image": {"alt": "Two falling curves over the index of the singular value on a logarithmic axis, one for the plain layer and one for the contractive one."}}
 ranks, spectra, directions = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200), {}, {}
 for kind in ("Autoencoder", "Contractive"):
     model = layers[kind, 0].modules["ae"]
@@ -733,7 +733,7 @@ plots.reconstruction_rows(x_test[:10], rows)
 # Five seeds each, from different random starts and in different order of the digits.
 
 
-# %% mystnb={"figure": {"caption": "Error on digits that no network was trained on, after each epoch: mean of the seeds, and the band from the best to the worst.", "name": "fig-08-stability"}, "image": {"alt": "Seven falling curves with bands."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Error on digits that no network was trained on, after each epoch: mean of the seeds, and the band from the best to the worst.", "name": "fig-08-stability"}, "image": {"alt": "Seven falling curves with bands."}}
 def curve(one):
     """The error after each epoch."""
     log = one.history[(one.history.split == "measured") & (one.history.term == "error")]
@@ -805,8 +805,6 @@ for column, found in at_equal_bits.items():
     best = found.idxmin()
     verdict = "reconstructs best" if best == "VQ-VAE" else "does not reconstruct best"
     print(f"441 bits, {column}: {best} first; the VQ-VAE {verdict}.")
-
-# %% tags=["hide-input"]
 three_numbers = "Grid autoencoder", "FSQ"
 a, b = (mean(measures(name, "error")) for name in three_numbers)
 print(f"147 numbers, {short}: free {a:.5f}, FSQ {b:.5f}")
@@ -918,7 +916,7 @@ def with_frequencies(model, bits):
     return cost.gather(1, new.T).sum(0).mean().item()
 
 
-# %% mystnb={"figure": {"caption": "Test error against the bits that a digit's code needs as a message. Symbols, and the grid autoencoder rounded to 2 and 3 bits a number, are coded with a learned prior; the VAE with its own; the numbers of the dense autoencoder one by one, by their frequencies. Lower and further left is better.", "name": "fig-08-rate"}, "image": {"alt": "Falling curves of error against coded bits for six kinds of code."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test error against the bits that a digit's code needs as a message. Symbols, and the grid autoencoder rounded to 2 and 3 bits a number, are coded with a learned prior; the VAE with its own; the numbers of the dense autoencoder one by one, by their frequencies. Lower and further left is better.", "name": "fig-08-rate"}, "image": {"alt": "Falling curves of error against coded bits for six kinds of code."}}
 rates = {}
 for (name, size, bits), cost in costs.items():
     one = {"error": rounded(models[name], bits)} if bits else swept[name, size]
@@ -949,8 +947,6 @@ plots.lines(lines, *axes, log_x=True, log_y=True)
 whole = {seed: whole_prior(seed).load() for seed in three}
 prior_net = whole[0].modules["prior"]
 test_grids = grids(compared("VQ-VAE", 0), data.test, 0)
-
-# %%
 cost = {
     "nothing known": math.log2(K),
     "frequencies known": math.log2(code_usage(test_grids, K).perplexity),
@@ -960,7 +956,7 @@ cost = {
 image = {name: PLACES * value for name, value in cost.items()}
 pd.DataFrame({"bits a symbol": cost, "bits an image": image}).round(2)
 
-# %% mystnb={"figure": {"caption": "Digits drawn from the VQ-VAE: with the prior; with symbols drawn independently, each as often as it occurs at its place; with symbols drawn uniformly. Below: the VAE and its own prior.", "name": "fig-08-samples"}, "image": {"alt": "Four rows of generated images; the rows of independent and uniform symbols are no digits."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Digits drawn from the VQ-VAE: with the prior; with symbols drawn independently, each as often as it occurs at its place; with symbols drawn uniformly. Below: the VAE and its own prior.", "name": "fig-08-samples"}, "image": {"alt": "Four rows of generated images; the rows of independent and uniform symbols are no digits."}}
 torch.manual_seed(0)
 with torch.no_grad():
     vqvae, pick = models["VQ-VAE"], torch.randint(len(test_grids), (12, PLACES))
@@ -1002,40 +998,32 @@ pd.DataFrame(rows).T.round(1)
 #
 # A vector that is never chosen carries nothing. Here is the percentage of the $K$ symbols that occur at all on the test digits, with the starts from above.
 
-# %% mystnb={"figure": {"caption": "Percentage of the codebook that occurs on the test digits, against the size K of the codebook.", "name": "fig-08-codebook"}, "image": {"alt": "Three curves against the size of the codebook: EMA with restarts, straight-through, FSQ."}}
+# %% mystnb={"figure": {"caption": "Left: percentage of the codebook that occurs on the test digits. Right: test error. Both against the size K of the codebook.", "name": "fig-08-codebook"}, "image": {"alt": "Two panels with three curves each against the size of the codebook: EMA with restarts, straight-through, FSQ."}}
 def against_size(key):
     """For each kind of codebook a line over the sizes."""
     found = {name: [swept[name, size][key] for size in SIZES] for name in SYMBOLS}
     return {name: (SIZES, values) for name, values in found.items()}
 
 
-plots.lines(against_size("used, %"), "codes K", "codes in use, %", log_x=True)
-
-# %% mystnb={"figure": {"caption": "Test error against the size K of the codebook.", "name": "fig-08-codebook-error"}, "image": {"alt": "Three falling curves of error against the size of the codebook."}}
-axes = "codes K", "squared error per pixel"
-plots.lines(against_size("error"), *axes, log_x=True, log_y=True)
-
-# %%
-columns = {"used, %": 1, "perplexity": 1, "error": 5}
-pd.DataFrame(swept).T[[*columns]].round(columns)
+figure, axes = plt.subplots(1, 2, figsize=(11, 3.6))
+for axis, key in zip(axes, ("used, %", "error"), strict=True):
+    plots.lines(against_size(key), "codes K", key, log_x=True, axis=axis)
+figure
 
 # %% [markdown]
 # The authors of FSQ compare the same on photographs of 64 × 64 pixels: of 512 codes a VQ uses 96 %, of 2,048 29 %, of 16,384 only 3 %; FSQ uses nearly all, and its error passes the VQ's as $K$ grows.
-# A full codebook is no end in itself, though: compare the errors, and where the curves of the second figure cross.
+# A full codebook is no end in itself, though: compare the errors, and whether the curves on the right cross.
 #
 # ## The structure of the codes
 #
 # Neighbors in the code should be neighbors in meaning. Here are 1,000 test digits by t-SNE.
 
-# %% mystnb={"figure": {"caption": "Codes of 1,000 test digits by t-SNE: contractive, VAE, VQ-VAE.", "name": "fig-08-tsne"}, "image": {"alt": "Three scatter plots colored by digit."}}
-import matplotlib.pyplot as plt
-
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Codes of 1,000 test digits by t-SNE: contractive, VAE, VQ-VAE.", "name": "fig-08-tsne"}, "image": {"alt": "Three scatter plots colored by digit."}}
 thousand = data.test[:1000]
 figure, axes = plt.subplots(1, 3, figsize=(13, 3.8))
 for axis, name in zip(axes, ("Contractive", "VAE", "VQ-VAE"), strict=True):
     z = codes(models[name], thousand)
     plots.latent_scatter(z.flatten(1), thousand.y, name, "t-sne", axis)
-plt.close(figure)
 figure
 
 # %% [markdown]
@@ -1084,16 +1072,12 @@ hurt = {
     for kind, (damage, amounts, target) in DAMAGES.items()
 }
 
-# %% mystnb={"figure": {"caption": "Error of the reconstruction of all test digits against the amount of damage; the leftmost point is the undamaged digit.", "name": "fig-08-damage"}, "image": {"alt": "Three panels with seven rising curves each."}}
-figure, axes = plt.subplots(1, 3, figsize=(12, 3.6))
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Error of the reconstruction of all test digits against the amount of damage; the leftmost point is the undamaged digit.", "name": "fig-08-damage"}, "image": {"alt": "Three panels with seven rising curves each."}}
+figure, axes = plt.subplots(1, 3, figsize=(13, 3.8))
 for axis, (kind, (_, amounts, target)) in zip(axes, DAMAGES.items(), strict=True):
-    for i, name in enumerate(models):
-        color = plots.color_of(name, i)
-        axis.plot(amounts, hurt[name, kind], "o-", label=name, color=color)
-    ylabel = f"error per pixel, from the {target} digit"
-    axis.set(xlabel=kind, ylabel=ylabel, ylim=(0, None))
-axes[0].legend(fontsize=8)
-plt.close(figure)
+    found = {name: (amounts, hurt[name, kind]) for name in models}
+    plots.lines(found, kind, f"error per pixel, from the {target} digit", axis=axis)
+    axis.set_ylim(0, None)
 figure
 
 # %%
@@ -1144,7 +1128,6 @@ def scaled(model, factor, latent=slice(None)):
     return changed
 
 
-# %%
 def penalties(model):
     """What three penalties say of a network, with the same probes, on 1,000 digits."""
     x, found = x_test[:1000], {}

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from aelib.plots.style import BLUE, GREEN, ORANGE, PINK, SKY, color_of, finish
+from aelib.plots.style import BLUE, GREEN, ORANGE, PINK, SKY, color_of, finish, panel
 
 
 def learning_curves(
@@ -76,9 +76,17 @@ def lines(
     ylabel: str,
     log_x: bool = False,
     log_y: bool = False,
+    axis: Axes | None = None,
 ) -> Figure:
-    """One line a label through its points, e.g. error against code size: label to (horizontal, vertical) values."""
-    figure, axis = plt.subplots(figsize=(6.2, 3.6))
+    """One line a label through its points, e.g. error against code size.
+
+    Args:
+        curves: label to (horizontal, vertical) values.
+        xlabel, ylabel: what the axes are, with units.
+        log_x, log_y: which axes are logarithmic.
+        axis: draw here, as one panel of several, rather than in a new figure.
+    """
+    figure, axis = panel(axis, 6.2, 3.6)
     for i, (label, (xs, ys)) in enumerate(curves.items()):
         axis.plot(list(xs), list(ys), marker="o", color=color_of(label, i), label=label)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log_y else "linear")

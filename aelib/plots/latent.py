@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from torch import Tensor
 
-from aelib.plots.style import DIGITS, finish
+from aelib.plots.style import DIGITS, finish, panel
 
 
 def latent_scatter(
@@ -42,9 +42,7 @@ def latent_scatter(
         "pca": ("principal component 1", "principal component 2"),
         "t-sne": ("t-SNE 1", "t-SNE 2"),
     }[project]
-    figure = axis.get_figure() if axis is not None else None
-    if axis is None or not isinstance(figure, Figure):
-        figure, axis = plt.subplots(figsize=(5.2, 4.6))
+    figure, axis = panel(axis, 5.2, 4.6)
     look: dict[str, Any] = dict(s=9, alpha=0.75, linewidth=0)
     axis.scatter(z[:, 0], z[:, 1], c=[DIGITS[digit] for digit in labels.tolist()], **look)  # as they come: none on top
     for digit in labels.unique().tolist():

@@ -4,6 +4,7 @@ Colors are those of Okabe & Ito, told apart by readers who are color-blind; a mo
 """
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
@@ -93,3 +94,9 @@ def finish(figure: Figure) -> Figure:
                 axis.set_minor_formatter(_Plain(minor_thresholds=(2, 0.5)))
     plt.close(figure)  # the figure lives on; pyplot, which would show it a second time, forgets it
     return figure
+
+
+def panel(axis: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
+    """The axis that was given and its figure, or a new figure of one axis: width and height in inches."""
+    figure = axis.get_figure(root=True) if axis is not None else None
+    return plt.subplots(figsize=(width, height)) if axis is None or figure is None else (figure, axis)
