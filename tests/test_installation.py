@@ -218,6 +218,7 @@ print(len(history))
             "from aelib.explorer import Explorer; Explorer('plane', {}, '', b'', (0.0,)).widget()",
         ),
         ("data", "skimage", "from aelib.data import photographs; photographs()"),
+        ("data", "PIL", "from aelib.data.decoding import decode; decode('a.png', (8, 8), 1)"),
         ("data", "torchvision", "from aelib.data import celeba; celeba()"),
         ("onnx", "onnxruntime", "from aelib.sharing.to_onnx import to_onnx; to_onnx(None, None, '')"),
     ],

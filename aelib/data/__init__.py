@@ -1,14 +1,17 @@
-"""Data sets as tensors in memory, fetched once, verified on every load."""
+"""Data sets as tensors in memory, fetched once, verified on every load; and the reader's own: :func:`folder`."""
 
 from aelib.data.binarize import Binarized, binarize
 from aelib.data.celeba import celeba
+from aelib.data.emoji import emoji
 from aelib.data.fashion import CLOTHES, fashion_mnist
 from aelib.data.fetch.sources import DataError
+from aelib.data.folder import folder
 from aelib.data.grammar import Grammar
 from aelib.data.grids import Grids
 from aelib.data.images import mnist
 from aelib.data.imageset import Batch, ImageSet, Splits
 from aelib.data.photographs import photographs, whiten, whitened_patches
+from aelib.data.pictures import Pictures
 from aelib.data.reviews import Reviews, ReviewSplits, imdb, rotten_tomatoes
 from aelib.data.sprites import Sprites, sprites
 from aelib.data.text import EOS, PAD, UNKNOWN, Buckets, TextSet, Vocabulary, reversed_words, tokenize, with_end
@@ -27,6 +30,7 @@ __all__ = [
     "Grammar",
     "Grids",
     "ImageSet",
+    "Pictures",
     "ReviewSplits",
     "Reviews",
     "Splits",
@@ -37,7 +41,9 @@ __all__ = [
     "Vocabulary",
     "binarize",
     "celeba",
+    "emoji",
     "fashion_mnist",
+    "folder",
     "imdb",
     "mnist",
     "photographs",
