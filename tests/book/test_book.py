@@ -1,19 +1,17 @@
 """The built book, as it is read from a folder on disk: nothing asks for the network, everything works.
 
-Builds the book, or takes the folder that AELIB_BOOK names. Tests that need a browser use the system's Chromium.
+Tests that need a browser use the system's Chromium.
 """
 
 import json
-import os
 import pkgutil
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from browser import PHONE, WIDTH, complaints_of, needs_browser, prefer, requests_of, resize, wait_for
+from built import chapters_of, pages_of
 from selenium import webdriver
 from set_address import ROOT, current_address, parts
 
@@ -28,23 +26,6 @@ LOADING = {
     "audio": "src",
     "link": "href",
 }
-
-
-@pytest.fixture(scope="session")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of built pages."""
-    if built := os.environ.get("AELIB_BOOK"):
-        return Path(built).resolve()
-    folder = tmp_path_factory.mktemp("book")
-    program = Path(sys.executable).with_name("jupyter-book")
-    command = [program, "build", "book/", "-W", "--keep-going", "--path-output", folder]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder / "_build" / "html"
-
-
-def pages_of(book: Path) -> list[Path]:
-    return sorted(path for path in book.rglob("*.html") if "_static" not in path.parts)
 
 
 class Resources(HTMLParser):
@@ -83,7 +64,7 @@ def test_every_link_inside_the_book_leads_somewhere(book: Path) -> None:
 
 def test_a_chapters_button_opens_its_own_notebook_on_colab(book: Path) -> None:
     owner, name = parts(current_address())
-    chapters = sorted((book / "notebooks").glob("*.html"))
+    chapters = list(chapters_of(book))
     assert chapters
     for page in chapters:
         url = f"https://colab.research.google.com/github/{owner}/{name}/blob/main/notebooks/{page.stem}.ipynb"
@@ -105,7 +86,7 @@ def test_every_module_of_the_package_is_documented(book: Path) -> None:
 
 
 def test_each_chapter_ends_with_its_stamp(book: Path) -> None:
-    for page in (book / "notebooks").glob("*.html"):
+    for page in chapters_of(book):
         notebook = json.loads((ROOT / "notebooks" / f"{page.stem}.ipynb").read_text(encoding="utf-8"))
         stamp = notebook["metadata"]["aelib"]
         text = page.read_text(encoding="utf-8")
@@ -175,7 +156,7 @@ def test_text_stands_out_from_the_page_and_figures_from_the_dark(
     book: Path, driver: webdriver.Chrome, theme: str
 ) -> None:
     prefer(driver, theme)
-    chapter = next((book / "notebooks").glob("*.html"))
+    chapter = next(chapters_of(book))
     driver.get(chapter.as_uri())
     wait_for(driver, f"return document.documentElement.dataset.theme === '{theme}'")
     assert driver.execute_script("return document.querySelector('table.claims small') !== null")
