@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -19,8 +20,15 @@ FOLDER = "notebooks/"
 
 
 def chapters(env: BuildEnvironment) -> list[str]:
-    """The document names of the chapters that are in the table of contents, by number."""
-    return sorted(name for name in env.found_docs if name.startswith(FOLDER))
+    """The document names of the chapters, in the order of the table of contents, which need not be that of numbers."""
+    return [name for name in listed(Path(env.srcdir)) if name in env.found_docs]
+
+
+def listed(book: Path) -> list[str]:
+    """The chapters that the table of contents of a book names, in its order."""
+    parts = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    files = (entry["file"] for part in parts for entry in part["chapters"])
+    return [name for name in files if name.startswith(FOLDER)]
 
 
 def number_of(docname: str) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import execute
 import pytest
+from book_chapters import listed
 from book_family import family_svg, summary_lines
 from chapter_facts import Box, Facts, Row, facts
 
@@ -91,3 +92,11 @@ def test_the_summary_has_a_row_for_each_model() -> None:
         "| --- | --- | --- | --- | --- | --- | --- |",
         "| A | b | $x$ | c | d | e | [7](/notebooks/07_y) |",
     ]
+
+
+def test_chapters_come_in_the_order_of_the_table_of_contents(tmp_path: Path) -> None:
+    files = ("notebooks/04_one", "notebooks/18_its_second_half", "notebooks/05_two", "scoreboard")
+    entries = "".join(f"      - file: {file}\n" for file in files)
+    toc = f"parts:\n  - caption: Chapters\n    chapters:\n{entries}"
+    (tmp_path / "_toc.yml").write_text(toc, encoding="utf-8")
+    assert listed(tmp_path) == list(files[:3])

@@ -42,7 +42,8 @@ def run(root: Path, *command: str) -> None:
 def test_its_lines_are_where_the_book_looks_for_them(tree: Path) -> None:
     toc = (tree / "_toc.yml").read_text(encoding="utf-8").splitlines()
     listed = [line for line in toc if "notebooks/" in line]
-    assert listed == sorted(listed)
+    before = (ROOT / "_toc.yml").read_text(encoding="utf-8").splitlines()
+    assert listed[:-1] == [line for line in before if "notebooks/" in line]
     assert listed[-1].strip() == "- file: notebooks/77_small_codes"
     told = facts(tree / "notebooks" / "77_small_codes.py")
     (row,) = told.summary
