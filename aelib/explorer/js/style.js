@@ -30,6 +30,9 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .panels.single { grid-template-columns: minmax(0, 1fr); }
 .panels.single .panel { display: grid; grid-template-columns: minmax(0, 26rem) minmax(0, 1fr); gap: 1rem; }
 .panels.single .strip { grid-column: 1 / -1; }
+.brief { grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
+.brief .panel { display: grid; grid-template-columns: 3fr 2fr; gap: 0 .8rem; }
+.brief h4 { grid-column: 1 / -1; }
 .pad { position: relative; width: 100%; max-width: 26rem; aspect-ratio: 1; cursor: crosshair; user-select: none;
   border: 1px solid var(--line); border-radius: 4px; }
 .pad[tabindex] { touch-action: none; }
@@ -38,7 +41,7 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .tip { position: absolute; z-index: 1; width: 5.5rem; padding: .3rem; pointer-events: none; text-align: center;
   border-radius: 4px; background: var(--paper); border: 1px solid var(--line); }
 .aside { display: flex; flex-wrap: wrap; gap: .8rem; align-content: start; margin-top: .6rem; }
-.single .aside { margin-top: 0; }
+.single .aside, .brief .aside { margin-top: 0; }
 .aside .decoded { flex: 2 1 6rem; max-width: 12.5rem; }
 .aside .closest { flex: 1 1 5rem; max-width: 7rem; }
 .strip, .row { display: flex; gap: 3px; margin-top: .3rem; }

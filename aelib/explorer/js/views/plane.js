@@ -54,7 +54,7 @@ function control(board, state, under, moved, render) {
     keydown(event) {
       const step = arrow(event);
       if (step) state.at = inView([state.at[0] + step[0], state.at[1] + step[1]]);
-      else if (event.key === "Home") state.at = [0, 0];
+      else if (event.key === "Home") state.at = state.home;
       else if (event.key === " " && state.line) state.from = state.at;
       else return;
       event.preventDefault();
@@ -66,9 +66,10 @@ function control(board, state, under, moved, render) {
 export async function plane(ui, data) {
   const labels = await unpack(data.labels), images = await unpackImages(data.images);
   const name = (i) => data.classes[labels[i]];
+  const single = data.models.length === 1, { brief = false } = data;  // brief: planes and pictures, no tools
   // In units of the plane: where the point is and where its line starts; over which image the pointer is, or -1.
-  const state = { at: data.start, from: null, line: false, tiles: false, over: -1, only: -1 };
-  const single = data.models.length === 1;
+  const { start: at } = data, home = brief ? at : [0, 0];
+  const state = { at, home, from: null, line: false, tiles: false, over: -1, only: -1 };
 
   const panels = await Promise.all(data.models.map(async (model) => {
     const decode = await network(model.decoder), points = unitPoints(model, await unpackCodes(model.codes));
@@ -76,14 +77,14 @@ export async function plane(ui, data) {
     const board = pad(ui, { ...data, view: model, points: () => points, labels }, state, "");
     const decoded = picture(ui, shape, "decoded"), closest = picture(ui, images.shape, "closest");
     const tip = picture(ui, images.shape, "tip"), line = strip(ui, model, decode);
-    const aside = el("div", { className: "aside" }, decoded.node, closest.node);
+    const aside = el("div", { className: "aside" }, decoded.node, ...(brief ? [] : [closest.node]));
     board.node.append(tip.node);
 
     board.node.tabIndex = 0;
     board.node.setAttribute("role", "application");
     board.node.setAttribute("aria-roledescription", "two-dimensional slider");
     board.node.setAttribute("aria-label", `Plane of codes of ${model.name}. The arrow keys move the point, with Shift `
-      + "five times as far; Home centers it; Space starts a line there.");
+      + `five times as far; Home ${brief ? "resets it" : "centers it; Space starts a line there"}.`);
     control(board, state, (at) => {
       const { index, distance } = nearest(points, at, images.count);
       return distance * board.size < NEAR ? index : -1;
@@ -133,21 +134,20 @@ export async function plane(ui, data) {
   const key = legend(ui, data, (only) => { state.only = only; redraw(); });
   const words = "Drag to draw a line; the pictures along it stand below.";
   const hint = el("p", { className: "note", hidden: true, textContent: words });
-  ui.root.append(
-    el("div", { className: "bar" },
-      choice("What dragging does", [[false, "Point"], [true, "Line"]], (line) => {
-        Object.assign(state, { line, from: line ? state.at : null });
-        hint.hidden = !line;
-        render();
-      }),
-      choice("What the plane shows", [[false, "Points"], [true, "Decoded pictures"]], (tiles) => {
-        state.tiles = tiles;
-        redraw();
-        refill();
-      }),
-      key.node),
-    hint,
-    el("div", { className: `panels ${single ? "single" : "many"}` }, ...panels.map((panel) => panel.node)));
+  const bar = el("div", { className: "bar", hidden: brief },
+    choice("What dragging does", [[false, "Point"], [true, "Line"]], (line) => {
+      Object.assign(state, { line, from: line ? state.at : null });
+      hint.hidden = !line;
+      render();
+    }),
+    choice("What the plane shows", [[false, "Points"], [true, "Decoded pictures"]], (tiles) => {
+      state.tiles = tiles;
+      redraw();
+      refill();
+    }),
+    key.node);
+  const className = `panels ${brief ? "brief" : single && "single"}`;
+  ui.root.append(bar, hint, el("div", { className }, ...panels.map((panel) => panel.node)));
 
   const { model: first } = panels[0];
   return {
