@@ -2,6 +2,11 @@
 # jupyter:
 #   chapter:
 #     idea: Three small ones, built from nothing and put to use.
+#     thumbnail: fig-00-filled
+#     result:
+#       claim: 'anomalies, mean of ten held-out digits'
+#       model: 'Vanilla'
+#       says: 'Finds digits it never saw: area under the ROC curve {ours}'
 #     summary:
 #       - model: Vanilla
 #         label: Vanilla

@@ -3,6 +3,11 @@
 #   chapter:
 #     source: Hinton & Salakhutdinov 2006
 #     idea: A narrow code in a deep network keeps more of an image than principal components do.
+#     thumbnail: fig-01-plane
+#     result:
+#       claim: 'autoencoder without pretraining'
+#       model: 'Modern'
+#       says: 'Squared error {ours} a digit; the paper has {paper}'
 #     family:
 #       - model: Deep
 #         year: '2006'

@@ -3,6 +3,11 @@
 #   chapter:
 #     source: Vincent et al. 2008
 #     idea: 'Damage the input, ask for the original: the network has to learn what images look like.'
+#     thumbnail: fig-02-field
+#     result:
+#       claim: 'noise removed: salt and pepper, 30 %'
+#       model: 'Denoising'
+#       says: 'Removes salt and pepper {ours} dB better than the best other tool'
 #     family:
 #       - model: Denoising
 #         year: '2008'

@@ -3,6 +3,11 @@
 #   chapter:
 #     source: Ng 2011
 #     idea: 'A wide code of which few units are active at a time: each unit stands for something.'
+#     thumbnail: fig-03-edges-100
+#     result:
+#       claim: 'two sparse layers of 200, after fine-tuning'
+#       model: 'KL to ρ'
+#       says: 'Two sparse layers reach {ours} %; published: {paper} %'
 #     family:
 #       - model: Sparse
 #         year: '2011'

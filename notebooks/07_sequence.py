@@ -3,6 +3,11 @@
 #   chapter:
 #     source: Sutskever et al. 2014
 #     idea: 'A recurrent encoder and decoder: a sentence through one vector and back.'
+#     thumbnail: fig-07-attention
+#     result:
+#       claim: 'autoencoding: sentences exact'
+#       model: 'Reversed'
+#       says: '{ours} % of new sentences come back word for word'
 #     family:
 #       - model: Recurrent
 #         year: '2014'

@@ -3,6 +3,11 @@
 #   chapter:
 #     source: Rifai et al. 2011, van den Oord et al. 2017
 #     idea: Three ways to shape a code, compared at equal budgets.
+#     thumbnail: fig-08-symbols
+#     result:
+#       claim: 'one layer, fine-tuned'
+#       model: 'Contractive'
+#       says: 'Contractive: test error {ours} %; the paper has {paper} %'
 #     family:
 #       - model: Contractive
 #         year: '2011'

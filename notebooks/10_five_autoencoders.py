@@ -2,6 +2,11 @@
 # jupyter:
 #   chapter:
 #     idea: Published losses that mislead, and the fair table.
+#     thumbnail: fig-10-fair
+#     result:
+#       claim: 'published recipe, 50 epochs'
+#       model: 'VAE'
+#       says: 'The variational one''s loss is {ours}; published: {paper}'
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

@@ -2,6 +2,11 @@
 # jupyter:
 #   chapter:
 #     idea: Which to choose for what.
+#     thumbnail: fig-11-pareto
+#     result:
+#       claim: 'one protocol: Fréchet'
+#       model: 'VAE'
+#       says: 'The VAE''s samples: a Fréchet distance of {ours}'
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

@@ -1,10 +1,10 @@
-"""The family of autoencoders, from the chapters' own headers: a drawn map, a list of chapters, the summary table."""
+"""The family of autoencoders, from the chapters' own headers: a drawn map, and the summary table."""
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from book_chapters import chapters, link, number_of
+from book_chapters import chapters, number_of
 from chapter_facts import Box, Facts, facts
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -86,19 +86,6 @@ def model_box(box: Box, number: int, url: str, left: float, top: float) -> str:
     )
 
 
-class ChapterList(SphinxDirective):
-    """Every chapter with one line on what it is about."""
-
-    def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
-        items = nodes.definition_list(classes=["chapter-list"])
-        for name, chapter in told(self.env).items():
-            about = ". ".join(text for text in (chapter.source, chapter.idea) if text)
-            term = nodes.term("", "", link(name, self.env.docname))
-            items += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph(text=about)))
-        return [items]
-
-
 class SummaryTable(SphinxDirective):
     """Every model of the book in a row."""
 
@@ -123,6 +110,5 @@ def summary_lines(chapters: Mapping[str, Facts]) -> list[str]:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("family-map", FamilyMap)
-    app.add_directive("chapter-list", ChapterList)
     app.add_directive("summary-table", SummaryTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,7 +2,10 @@
 
 The entry ``chapter`` of a header (``notebooks/NN_name.py``, under ``jupyter``) has
 
-- ``idea``: one sentence, for the list of chapters; ``source``, before it: authors and year;
+- ``idea``: one sentence, for the chapter's card and for search engines; ``source``, before it: authors and year;
+- ``thumbnail``: the name of the figure that stands for the chapter on its card and in previews;
+- ``result``: the one number on its card, by the ``claim``, ``model`` (and ``dataset``, where it takes that too) of its
+  record, and what the card ``says``, with ``{ours}`` and ``{paper}`` for the numbers;
 - ``family``: boxes on the map, each with the ``model``, its ``year``, and what keeps it from ``copying``; ``grew_from``
   names the model of the box before it;
 - ``summary``: rows of the summary page, each with ``model``, ``label`` (its name in figures, which
@@ -41,16 +44,28 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Result:
+    """A recorded claim, and what a card says of it: a sentence with ``{ours}``, and ``{paper}`` where it has one."""
+
+    claim: str
+    model: str
+    says: str
+    dataset: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a chapter says of itself."""
 
     idea: str
     source: str = ""
+    thumbnail: str = ""
+    result: Result | None = None
     family: tuple[Box, ...] = ()
     summary: tuple[Row, ...] = ()
 
 
-Kind = TypeVar("Kind", Box, Row, Facts)
+Kind = TypeVar("Kind", Box, Row, Result, Facts)
 
 
 def facts(source: Path) -> Facts:
@@ -65,6 +80,8 @@ def facts(source: Path) -> Facts:
     given = dict(header["chapter"])
     for name, kind in (("family", Box), ("summary", Row)):
         given[name] = tuple(_made(kind, entry, f"{source.name}, '{name}'") for entry in given.get(name, ()))
+    if "result" in given:
+        given["result"] = _made(Result, given["result"], f"{source.name}, 'result'")
     return _made(Facts, given, f"{source.name}, 'chapter'")
 
 

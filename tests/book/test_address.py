@@ -35,14 +35,15 @@ def test_a_notebook_opens_itself_on_colab_and_installs_from_the_address(path: Pa
     assert re.findall(r"address = \"(.+)\"", text) == [ADDRESS]
 
 
-@pytest.mark.parametrize("path", ["README.md", "CITATION.cff", "book/intro.md"])
+@pytest.mark.parametrize("path", ["README.md", "CITATION.cff", "book/index.md"])
 def test_a_page_names_the_address(path: str) -> None:
     assert ADDRESS in text_of(ROOT / path)
 
 
 def test_the_book_is_configured_for_it() -> None:
-    repository = yaml.safe_load(text_of(ROOT / "_config.yml"))["repository"]
-    assert repository == {"url": ADDRESS, "branch": "main", "path_to_book": ""}
+    config = yaml.safe_load(text_of(ROOT / "_config.yml"))
+    assert config["repository"] == {"url": ADDRESS, "branch": "main", "path_to_book": ""}
+    assert config["html"]["baseurl"] == f"https://{OWNER}.github.io/{NAME}/"
 
 
 def test_the_command_changes_every_mention(tmp_path: Path) -> None:

@@ -29,10 +29,9 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .panels { display: grid; gap: 1.2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 13rem), 1fr)); }
 .panels.single { grid-template-columns: minmax(0, 1fr); }
 .panels.single .panel { display: grid; grid-template-columns: minmax(0, 26rem) minmax(0, 1fr); gap: 1rem; }
-.panels.single .strip { grid-column: 1 / -1; }
+.panels.single .strip, .brief h4 { grid-column: 1 / -1; }
 .brief { grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
 .brief .panel { display: grid; grid-template-columns: 3fr 2fr; gap: 0 .8rem; }
-.brief h4 { grid-column: 1 / -1; }
 .pad { position: relative; width: 100%; max-width: 26rem; aspect-ratio: 1; cursor: crosshair; user-select: none;
   border: 1px solid var(--line); border-radius: 4px; }
 .pad[tabindex] { touch-action: none; }

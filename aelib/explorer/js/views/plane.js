@@ -146,7 +146,7 @@ export async function plane(ui, data) {
       refill();
     }),
     key.node);
-  const className = `panels ${brief ? "brief" : single && "single"}`;
+  const className = `panels ${brief ? "brief" : single ? "single" : ""}`;
   ui.root.append(bar, hint, el("div", { className }, ...panels.map((panel) => panel.node)));
 
   const { model: first } = panels[0];
