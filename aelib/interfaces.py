@@ -5,7 +5,7 @@ object with these methods will do; nothing has to be inherited.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,13 @@ class Data(Protocol):
     def __len__(self) -> int: ...
     def to(self, device: torch.device) -> "Data": ...
     def batch(self, index: Tensor) -> Batch: ...
+
+
+@runtime_checkable
+class Particular(Protocol):
+    """A model that cannot be of all numbers, as one whose output is a sigmoid: ``fit`` asks it before training."""
+
+    def check_values(self, x: Tensor) -> None: ...  # ValueError for a batch (B, ...) that it cannot be of
 
 
 class Examples(Protocol):

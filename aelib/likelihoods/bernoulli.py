@@ -118,7 +118,8 @@ class Bernoulli:
         if low < 0:
             cause = "the usual normalization to mean 0 was applied; leave it away, or use Gaussian()"
         else:
-            cause = f"divide them by {255 if high > 1.5 else f'{high:.3g}'}, or use Gaussian()"
+            largest = "255" if 1.5 < high <= 255 else f"{high:.3g}"  # above 1.5 they are most likely bytes
+            cause = f"divide them by {largest}, or use Gaussian()"
         raise ValueError(f"Bernoulli takes pixels in [0, 1]; these reach from {low:.3g} to {high:.3g}: {cause}.")
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
-from aelib.likelihoods import bernoulli_nll, squared_error
+from aelib.likelihoods import Bernoulli, bernoulli_nll, squared_error
 from aelib.nets import UnitColumns, check_codes, check_images, check_widths, mlp
 
 
@@ -55,6 +55,11 @@ class EncoderDecoder(nn.Module):
         """
         check_codes(z, self.decoder, self)
         return self.output(self.decoder(z))
+
+    def check_values(self, x: Tensor) -> None:
+        """Raise a ValueError unless the output can be *x*: a sigmoid's is in [0, 1]."""
+        if isinstance(self.output, nn.Sigmoid):
+            Bernoulli().check(x)
 
     def forward(self, x: Tensor) -> Reconstruction:
         """Encode and decode a batch of images of shape (B, C, H, W)."""

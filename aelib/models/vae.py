@@ -103,6 +103,10 @@ class VAE(nn.Module):
         check_codes(z, self.decoder, self)
         return self.output(self.decoder(z))
 
+    def check_values(self, x: Tensor) -> None:
+        """Raise a ValueError unless the likelihood is one of *x*."""
+        self.likelihood.check(x)
+
     def forward(self, x: Tensor, samples: int | None = None) -> VAEOutput:
         """Encode a batch of images (B, C, H, W), draw codes, one or *samples* for each, and decode them."""
         posterior = self.posterior(x)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
-from aelib.likelihoods import squared_error, symbols_in_use
+from aelib.likelihoods import Bernoulli, squared_error, symbols_in_use
 from aelib.models.quantizers import Quantizer
 from aelib.nets import check_images
 
@@ -112,6 +112,10 @@ class VQVAE(nn.Module):
             ValueError: as for :meth:`lookup`.
         """
         return self.decode(self.lookup(indices))
+
+    def check_values(self, x: Tensor) -> None:
+        """Raise a ValueError unless *x* is in [0, 1], as the output."""
+        Bernoulli().check(x)
 
     def forward(self, x: Tensor) -> VQOutput:
         """Encode, quantize and decode a batch of images (B, C, H, W). In training mode the codebook may change."""

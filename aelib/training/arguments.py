@@ -6,12 +6,19 @@ from torch import nn
 
 from aelib.interfaces import Data
 from aelib.training.phases import Modules, Phase
+from aelib.training.streaming import Streamed
 
 SEEDS = 2**32
 
 
 def check_arguments(
-    modules: Modules, phases: Sequence[Phase], data: Data, epochs: int, batch_size: int, seed: int, validation: int
+    modules: Modules,
+    phases: Sequence[Phase],
+    data: Data | Streamed,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    validation: int,
 ) -> None:
     """Raise a TypeError or a ValueError, in one sentence, unless these fit together."""
     if not isinstance(modules, Mapping):
@@ -24,8 +31,6 @@ def check_arguments(
         raise ValueError(f"epochs and batch_size must be 1 or more; they are {epochs} and {batch_size}.")
     if not 0 <= seed < SEEDS:
         raise ValueError(f"seed must be a whole number from 0 to {SEEDS - 1}; it is {seed}.")
-    if not hasattr(data, "batch"):
-        raise TypeError(f"fit takes a data set such as mnist().train; it got a {type(data).__name__}.")
     if not 0 <= validation < len(data):
         raise ValueError(f"validation must leave examples to train on: 0 to {len(data) - 1}; it is {validation}.")
     names = [phase.name for phase in phases]

@@ -16,6 +16,7 @@ from aelib.records.description import architecture, described, differences, weig
 from aelib.training.batches import number_of_batches
 from aelib.training.phases import Modules, Phase
 from aelib.training.precision import chosen_precision
+from aelib.training.streaming import Streamed
 
 __all__ = ["differences", "recipe_of"]
 
@@ -29,7 +30,7 @@ BOOKKEEPING |= {"_get_lr_called_within_step", "_initial_step"}
 def recipe_of(
     modules: Modules,
     phases: Phase | Sequence[Phase],
-    data: Data,
+    data: Data | Streamed,
     *,
     epochs: int,
     batch_size: int,

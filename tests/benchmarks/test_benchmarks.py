@@ -12,6 +12,7 @@ import published_error
 import pytest
 import scaling
 import steps
+import streaming
 import torch
 from published_error import OURS, Outcome
 from recipes import RECIPES
@@ -200,3 +201,16 @@ def test_an_environment_is_made_once_for_each_list_of_pins(
         against_pythae.environment()
     assert against_pythae.environment() == python
     assert len(commands) == 2
+
+
+@pytest.mark.slow
+def test_the_streamed_loops_train_on_the_same_pictures_and_say_what_they_took() -> None:
+    made = streaming.Made(5000)
+    assert made[0].shape == (1, 64, 64) and made[0].dtype == torch.uint8
+    for i in (0, 65, 4095):
+        row, column = divmod(int(made[i].argmax()), 64)
+        assert abs(row - i % 64) <= 1 and column == i // 64
+    for loop in streaming.LOOPS.values():
+        loop(300)
+    took = streaming.alone("bare", 300)
+    assert took["rate"] > 0 and 100 < took["memory"] < 10_000

@@ -382,7 +382,7 @@ def test_what_does_not_fit_together_is_refused(small):
     with pytest.raises(TypeError, match=r'by name, e\.g\. \{"ae": model\}'):
         fit(ae, phase, small, epochs=1)
     with pytest.raises(TypeError, match="takes a data set"):
-        fit({"ae": ae}, phase, small.images(), epochs=1)
+        fit({"ae": ae}, phase, None, epochs=1)
     with pytest.raises(ValueError, match="1 or more; they are 0 and 128"):
         fit({"ae": ae}, phase, small, epochs=0)
     with pytest.raises(ValueError, match="0 to 119; it is 120"):
