@@ -29,8 +29,8 @@ from aelib.training.optimizers import adam
 
 WHAT = (
     "One epoch of a dense autoencoder (4,096-64-16) on pictures of 64 x 64, made when they are asked for, in batches "
-    "of 128, read by two workers: fit with stream=True, and a bare loop over a DataLoader. Memory is the largest resident "
-    "size of the training process plus that of the largest worker for each of them."
+    "of 128, read by two workers: fit with stream=True, and a bare loop over a DataLoader. Memory is the largest "
+    "resident size of the training process plus that of the largest worker for each of them."
 )
 BATCH, WORKERS, SIDE = 128, 2, 64
 
