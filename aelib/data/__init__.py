@@ -1,7 +1,9 @@
-"""Data sets as tensors in memory, fetched once, verified on every load; and the reader's own: :func:`folder`."""
+"""Data sets as tensors in memory, fetched once, verified on every load; and the reader's own: :func:`folder`,
+:func:`table`, :func:`series`."""
 
 from aelib.data.binarize import Binarized, binarize
 from aelib.data.celeba import celeba
+from aelib.data.columns import Columns
 from aelib.data.emoji import emoji
 from aelib.data.fashion import CLOTHES, fashion_mnist
 from aelib.data.fetch.sources import DataError
@@ -13,7 +15,9 @@ from aelib.data.imageset import Batch, ImageSet, Splits
 from aelib.data.photographs import photographs, whiten, whitened_patches
 from aelib.data.pictures import Pictures
 from aelib.data.reviews import Reviews, ReviewSplits, imdb, rotten_tomatoes
+from aelib.data.series import Scaling, Series, Windows, series
 from aelib.data.sprites import Sprites, sprites
+from aelib.data.table import Table, table
 from aelib.data.text import EOS, PAD, UNKNOWN, Buckets, TextSet, Vocabulary, reversed_words, tokenize, with_end
 from aelib.data.variations import Variation, variation
 from aelib.data.vectors import Vectors
@@ -26,6 +30,7 @@ __all__ = [
     "Batch",
     "Binarized",
     "Buckets",
+    "Columns",
     "DataError",
     "Grammar",
     "Grids",
@@ -33,12 +38,16 @@ __all__ = [
     "Pictures",
     "ReviewSplits",
     "Reviews",
+    "Scaling",
+    "Series",
     "Splits",
     "Sprites",
+    "Table",
     "TextSet",
     "Variation",
     "Vectors",
     "Vocabulary",
+    "Windows",
     "binarize",
     "celeba",
     "emoji",
@@ -49,7 +58,9 @@ __all__ = [
     "photographs",
     "reversed_words",
     "rotten_tomatoes",
+    "series",
     "sprites",
+    "table",
     "tokenize",
     "variation",
     "whiten",
