@@ -48,13 +48,14 @@ def bands(
     xlabel: str,
     ylabel: str,
     log_y: bool = False,
+    log_x: bool = False,
 ) -> Figure:
     """Several runs a label, e.g. one a seed: a line through their means, a band from the least to the largest.
 
     Args:
         runs: label to runs, each (horizontal, vertical) values; the runs of a label share the horizontal ones.
         xlabel, ylabel: what the axes are, with units.
-        log_y: whether the vertical axis is logarithmic.
+        log_y, log_x: which axes are logarithmic.
     """
     figure, axis = plt.subplots(figsize=(6.2, 3.6))
     for i, (label, several) in enumerate(runs.items()):
@@ -65,7 +66,7 @@ def bands(
         axis.plot(xs, ys.mean(0), color=color, label=label, marker=".")
         axis.fill_between(xs, ys.amin(0), ys.amax(0), color=color, alpha=0.2, linewidth=0)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log_y else "linear")
-    _whole(axis, [x for several in runs.values() for x in several[0][0]])
+    _horizontal(axis, [x for several in runs.values() for x in several[0][0]], log_x)
     axis.legend()
     return finish(figure)
 
@@ -90,20 +91,19 @@ def lines(
     for i, (label, (xs, ys)) in enumerate(curves.items()):
         axis.plot(list(xs), list(ys), marker="o", color=color_of(label, i), label=label)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log_y else "linear")
-    if log_x:
-        ticks = _apart(sorted({x for xs, _ in curves.values() for x in xs}))
-        axis.set_xscale("log")
-        axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
-        axis.xaxis.minorticks_off()
-    else:
-        _whole(axis, [x for xs, _ in curves.values() for x in xs])
+    _horizontal(axis, [x for xs, _ in curves.values() for x in xs], log_x)
     axis.legend()
     return finish(figure)
 
 
-def _whole(axis: Axes, values: Sequence[float]) -> None:
-    """Epochs, layers and other things that are counted get no ticks between them."""
-    if all(float(value).is_integer() for value in values) and max(values) - min(values) > 1:
+def _horizontal(axis: Axes, values: Sequence[float], log: bool) -> None:
+    """A logarithmic axis with ticks at the values; or one where things that are counted get no ticks between them."""
+    if log:
+        ticks = _apart(sorted(set(values)))
+        axis.set_xscale("log")
+        axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
+        axis.xaxis.minorticks_off()
+    elif all(float(value).is_integer() for value in values) and max(values) - min(values) > 1:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

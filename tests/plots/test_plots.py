@@ -48,6 +48,8 @@ def test_what_is_counted_has_no_ticks_between():
         assert all(float(tick).is_integer() for tick in ticks(figure))
     measured = plots.lines({"a": ((0, 0.5, 1), (1, 2, 3))}, "share", "y")
     assert not all(float(tick).is_integer() for tick in ticks(measured))
+    doubled = plots.bands({"a": [((2, 16, 128), (1, 2, 3))]}, "size", "y", log_x=True)
+    assert ticks(doubled) == [2, 16, 128]
 
 
 def test_a_band_runs_from_the_least_to_the_largest_around_the_mean():
