@@ -331,7 +331,7 @@ def cut(model, k):
     return per_image(kept, x_test)
 
 
-# %%
+# %% tags=["hide-input"]
 pca256 = pca(x_train, 256)
 of_pca = [cut(pca256, k) for k in KEPT]
 twenty = few(CUT, 0).load().modules["ae"]
@@ -570,7 +570,7 @@ print(f"ahead of linear regression by {spread(ahead)} dB, seeds {seeds}")
 # cloud, the mean of the erased pixels given the others would be the best guess, and it has a closed form. And there is
 # the network that was trained on whole digits.
 
-# %%
+# %% tags=["hide-input"]
 from skimage.restoration import inpaint_biharmonic
 
 from aelib.models.linear_baselines import GaussianInpainter
@@ -779,7 +779,7 @@ nearest = torch.cat([
 ])
 by_distance = roc_auc_score(is_two, nearest)
 
-# %%
+# %% tags=["hide-input"]
 by_pca = [detection({"ae": pca(nine, size)}, 2)["AUC"] for size in SIZES]
 found = {
     seed: {size: detector(size, seed).load().measures for size in SIZES}
