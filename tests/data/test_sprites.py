@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aelib.data import sprites
-from aelib.data.sprites import COUNT, FACTORS, Sprites, numbers, render
+from aelib.data.sprites import COUNT, FACTORS, Sprites, halve, numbers, render
 from aelib.training import Phase, fit
 
 FRAMES = Path(__file__).parent / "dsprites_frames.npz"
@@ -54,6 +54,18 @@ def test_areas_are_those_of_the_original():
     ellipses, hearts = ([int(one(kind, scale).sum()) for scale in (0, 5)] for kind in (1, 2))
     assert ellipses == [76, 288]
     assert hearts == [58, 222]
+
+
+def test_half_the_resolution_is_bits_that_are_white_where_half_of_four_are():
+    corner = torch.tensor([[0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 1, 1], [0, 0, 1, 1]]).float().view(1, 1, 4, 4)
+    assert halve(corner).tolist() == [[[[0, 1], [0, 1]]]]
+    some = sprites().sample(1500)
+    small = some.halved()
+    assert small.x.shape == (1500, 1, 32, 32)
+    assert torch.equal(small.images()[1000:], halve(some[1000:].images()))
+    assert torch.equal(small.y, some.factors()[:, 0])
+    ink = some.images().sum((1, 2, 3)) / 4 / small.images().sum((1, 2, 3))
+    assert 0.9 < ink.mean().item() < 1  # a quarter of the pixels, and a few more: a tie is white
 
 
 def test_positions_go_from_a_quarter_to_three_quarters_of_the_side():

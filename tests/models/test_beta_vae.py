@@ -18,7 +18,7 @@ from aelib.models.beta_vae import (
     paper_vae,
     traverse,
 )
-from aelib.models.vae import ELBO, WarmUp
+from aelib.models.vae import ELBO, Posterior, WarmUp
 from aelib.nets import count_parameters
 from aelib.training import Phase, fit
 from aelib.training.optimizers import adam
@@ -56,6 +56,52 @@ def test_over_all_batches_the_densities_are_right_on_average():
     joint, marginals = exact(z[0], mu, logvar)
     torch.testing.assert_close(torch.stack([f.joint[0].exp() for f in found]).mean(), joint.exp())
     torch.testing.assert_close(torch.stack([f.marginals[0].exp() for f in found]).mean(0), marginals.exp())
+
+
+def test_references_stand_for_the_other_examples():
+    """All of the others: exact, as when the batch is the data set. Some: right on average, for each code."""
+    z, mu, logvar = posteriors()
+    whole = aggregate_densities(z, mu, logvar, examples=6)
+    for few in (z[:2], z[:5]):
+        mine = slice(len(few))
+        rest = Posterior(mu[len(few) :], logvar[len(few) :])
+        for i in range(len(few)):
+            others = [j for j in range(6) if j != i]
+            found = aggregate_densities(
+                z[i : i + 1], mu[i : i + 1], logvar[i : i + 1], 6, Posterior(mu[others], logvar[others])
+            )
+            torch.testing.assert_close(found.joint[0], whole.joint[i])
+            torch.testing.assert_close(found.marginals[0], whole.marginals[i])
+        together = aggregate_densities(few, mu[mine], logvar[mine], 6, rest)
+        each = torch.distributions.Normal(rest.mu, (rest.logvar / 2).exp()).log_prob(few[:, None])
+        own = torch.distributions.Normal(mu[mine], (logvar[mine] / 2).exp()).log_prob(few)
+        expected = own.sum(1).exp() / 6 + 5 / 6 * each.sum(2).exp().mean(1)
+        torch.testing.assert_close(together.joint.exp(), expected)
+        torch.testing.assert_close(together.marginals.exp(), own.exp() / 6 + 5 / 6 * each.exp().mean(1))
+
+
+def test_many_references_find_the_information_that_a_batch_cannot():
+    """Latents uniform on a line of a known length, with little noise: I = log(length / (sigma sqrt(2 pi e)))."""
+    generator = torch.Generator().manual_seed(0)
+    mu = 100 * torch.rand(4000, 2, generator=generator, dtype=torch.float64)
+    logvar = torch.zeros_like(mu)
+    z = mu + torch.randn(mu.shape, generator=generator, dtype=torch.float64)
+    exact = 2 * math.log(100 / math.sqrt(2 * math.pi * math.e))
+    few, many = (
+        kl_parts(z[:100], mu[:100], logvar[:100], 1_000_000, references)
+        for references in (None, Posterior(mu[100:], logvar[100:]))
+    )
+    assert many.mutual_information.item() == pytest.approx(exact, abs=0.3)
+    assert many.total_correlation.item() == pytest.approx(0, abs=0.2)
+    assert few.mutual_information > exact + 1
+    assert few.total_correlation < -1
+
+
+def test_references_must_be_codes_of_other_examples():
+    z, mu, logvar = posteriors()
+    for references in (Posterior(mu[:, :2], logvar[:, :2]), Posterior(mu, logvar)):
+        with pytest.raises(ValueError, match="references are posteriors of 1 to 5 other examples with 3 latents"):
+            aggregate_densities(z, mu, logvar, 6, references)
 
 
 def test_the_three_parts_add_up_to_the_divergence():
