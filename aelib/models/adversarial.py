@@ -2,12 +2,14 @@
 
 Makhzani, Shlens, Jaitly, Goodfellow & Frey, "Adversarial Autoencoders", arXiv:1511.05644 (2016). Three phases share
 each batch: :class:`ReconstructionLoss` updates encoder and decoder, :class:`DiscriminatorLoss` the discriminators,
-:class:`GeneratorLoss` the encoder alone. A fourth, :class:`ClassificationLoss`, uses labels where there are some.
+:class:`GeneratorLoss` the encoder alone. A fourth, :class:`ClassificationLoss`, uses labels where there are some;
+where all are known, :class:`SupervisedReconstructionLoss` tells them to the decoder.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +22,7 @@ from aelib.models.autoencoder import EncoderDecoder
 from aelib.nets import mlp
 
 Nets = Mapping[str, nn.Module]
+POSTERIORS = ("deterministic", "gaussian", "universal")
 
 
 class SoftmaxHead(nn.Module):
@@ -46,6 +49,54 @@ class SoftmaxEncoder(nn.Sequential):
         return x if logits else head(x)
 
 
+class GaussianDraw(nn.Module):
+    r"""Takes the halves of each row as :math:`\mu` and :math:`\log \sigma^2`, and gives one draw of N(μ, σ²).
+
+    It ends an encoder whose posterior is Gaussian. It draws in evaluation mode too.
+    """
+
+    def forward(self, a: Tensor) -> Tensor:  # (B, 2 latent) -> (B, latent)
+        mu, logvar = a.chunk(2, 1)
+        return mu + (0.5 * logvar).exp() * torch.randn_like(mu)
+
+
+class AppendedNoise(nn.Module):
+    r"""Appends *size* standard normal numbers, drawn anew at each call, to each row.
+
+    Before an encoder's layers it makes them a function :math:`f(x, \eta)`, whose posterior may have any shape: the
+    paper's universal approximator. It draws in evaluation mode too.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, d) -> (B, d + size)
+        return torch.cat([x, torch.randn(len(x), self.size, dtype=x.dtype, device=x.device)], 1)
+
+
+class TrainingNoise(nn.Module):
+    """Adds normal noise of deviation *std* while training, and nothing else."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.std = std
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.std * torch.randn_like(x) if self.training else x
+
+
+def noisy_mlp(widths: Sequence[int], noise: float) -> nn.Sequential:
+    """ReLU layers, each normalized over the batch and then, while training, shaken by normal noise.
+
+    The encoder of the ladder network (Rasmus et al. 2015, section 3). The last layer is linear and bare.
+    """
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths[:-1]):
+        layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), TrainingNoise(noise), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
 class AdversarialAutoencoder(EncoderDecoder):
     """A dense autoencoder whose code has *classes* probabilities, then *style* free numbers.
 
@@ -60,6 +111,14 @@ class AdversarialAutoencoder(EncoderDecoder):
         normalize: whether the code, before any softmax, is normalized over the batch. Then no class can win all images
             at the start, and style codes begin with the prior's mean and variance.
         dropout: which part of the pixels the encoder does not see while training, at random.
+        posterior: what the code of one image is, section 2 of the paper: a point (``"deterministic"``), a draw of a
+            Gaussian whose mean and variance the encoder gives (``"gaussian"``), or a function of the image and of
+            *noise* normal numbers (``"universal"``).
+        noise: how many numbers of noise a universal encoder gets beside the pixels.
+        hidden_noise: if it is not 0, the encoder's hidden layers are those of :func:`noisy_mlp`, with this deviation.
+
+    Raises:
+        ValueError: another posterior, or a random one of a code that has classes.
     """
 
     def __init__(
@@ -70,11 +129,29 @@ class AdversarialAutoencoder(EncoderDecoder):
         shape: Sequence[int] = (1, 28, 28),
         normalize: bool = False,
         dropout: float = 0.0,
+        posterior: str = "deterministic",
+        noise: int = 10,
+        hidden_noise: float = 0.0,
     ) -> None:
+        if posterior not in POSTERIORS or (classes and posterior != "deterministic"):
+            raise ValueError(
+                f"posterior is one of {POSTERIORS}, of a code with classes the first; it is {posterior!r} with "
+                f"{classes} classes."
+            )
         widths = (math.prod(shape), *hidden, classes + style)
         drop = [nn.Dropout(dropout)] if dropout else []
         norm = [nn.BatchNorm1d(classes + style)] if normalize else []
-        layers = [nn.Flatten(), *drop, *mlp(widths, nn.ReLU), *norm]
+
+        def dense(widths: Sequence[int]) -> nn.Sequential:
+            return noisy_mlp(widths, hidden_noise) if hidden_noise else mlp(widths, nn.ReLU)
+
+        if posterior == "gaussian":
+            inside = [*dense((*widths[:-1], 2 * style)), GaussianDraw()]
+        elif posterior == "universal":
+            inside = [AppendedNoise(noise), *dense((widths[0] + noise, *widths[1:]))]
+        else:
+            inside = [*dense(widths)]
+        layers = [nn.Flatten(), *drop, *inside, *norm]
         encoder = SoftmaxEncoder(*layers, SoftmaxHead(classes)) if classes else nn.Sequential(*layers)
         super().__init__(encoder, nn.Sequential(*mlp(widths[::-1], nn.ReLU), nn.Unflatten(1, tuple(shape))), shape)
         self.classes = classes
@@ -155,6 +232,27 @@ class ReconstructionLoss:
         code = nets["encoder"](batch.x)
         if self.noise:
             code = code + self.noise * torch.randn_like(code)
+        return {"loss": squared_error(nets["decoder"](code).sigmoid(), batch.x)}
+
+
+@dataclass(frozen=True)
+class SupervisedReconstructionLoss(ReconstructionLoss):
+    """First phase of the supervised AAE (section 4): the decoder gets the label and the code, :math:`g(y, z)`.
+
+    The label comes first, as a vector with a single one among *classes*. What it says the code need not say again.
+    The encoder gives the style alone, and the decoder takes *classes* numbers more than it. Raises ValueError for a
+    batch without labels.
+    """
+
+    classes: int = 10
+
+    def __call__(self, nets: Nets, batch: Batch) -> dict[str, Tensor]:
+        if batch.y is None:
+            raise ValueError("SupervisedReconstructionLoss tells the decoder the label; the batch has none.")
+        style = nets["encoder"](batch.x)
+        if self.noise:
+            style = style + self.noise * torch.randn_like(style)
+        code = torch.cat([F.one_hot(batch.y, self.classes).to(style.dtype), style], 1)
         return {"loss": squared_error(nets["decoder"](code).sigmoid(), batch.x)}
 
 

@@ -13,15 +13,19 @@ from aelib.data import Batch, ImageSet
 from aelib.metrics.matching import mmd
 from aelib.models.adversarial import (
     AdversarialAutoencoder,
+    AppendedNoise,
     ClassificationLoss,
     Discriminator,
     DiscriminatorLoss,
+    GaussianDraw,
     GeneratorLoss,
     Match,
     ReconstructionLoss,
     SaturatingGeneratorLoss,
     SoftmaxEncoder,
     SoftmaxHead,
+    SupervisedReconstructionLoss,
+    TrainingNoise,
 )
 from aelib.priors import Categorical, GaussianMixture, IsotropicGaussian, draw
 from aelib.training import Phase, fit
@@ -68,6 +72,70 @@ def test_the_papers_network_has_two_hidden_layers_of_a_thousand():
         (1000, 1000),
         (1000, 784),
     ]
+
+
+def test_a_gaussian_draw_has_the_mean_and_the_variance_that_it_is_given():
+    torch.manual_seed(0)
+    mu, logvar = torch.tensor([1.0, -2.0]), torch.tensor([0.0, math.log(0.25)])
+    z = GaussianDraw()(torch.cat([mu, logvar]).expand(40_000, 4))
+    torch.testing.assert_close(z.mean(0), mu, atol=0.02, rtol=0)
+    torch.testing.assert_close(z.std(0), (0.5 * logvar).exp(), atol=0.02, rtol=0)
+
+
+def test_a_deterministic_code_is_one_point_and_the_others_are_drawn_anew(small):
+    x = small.images()
+    for posterior, random in (("deterministic", False), ("gaussian", True), ("universal", True)):
+        torch.manual_seed(0)
+        model = AdversarialAutoencoder(3, hidden=(20,), shape=(1, 8, 8), posterior=posterior).eval()
+        first, second = model.encode(x), model.encode(x)
+        assert first.shape == (len(x), 3)
+        assert torch.equal(first, second) is not random
+        assert model.decode(first).shape == x.shape
+
+
+def test_appended_noise_leaves_the_input_and_draws_standard_normal_numbers():
+    torch.manual_seed(0)
+    x = torch.rand(20_000, 2)
+    out = AppendedNoise(3)(x)
+    assert torch.equal(out[:, :2], x)
+    torch.testing.assert_close(out[:, 2:].T.cov(), torch.eye(3), atol=0.03, rtol=0)
+
+
+def test_hidden_noise_comes_after_the_normalization_and_only_while_training(small):
+    torch.manual_seed(0)
+    model = AdversarialAutoencoder(2, hidden=(20, 10), shape=(1, 8, 8), hidden_noise=0.3)
+    kinds = [type(layer).__name__ for layer in model.encoder]
+    assert kinds == ["Flatten", *["Linear", "BatchNorm1d", "TrainingNoise", "ReLU"] * 2, "Linear"]
+    x = small.images()
+    assert not torch.equal(model.encode(x), model.encode(x))
+    model.eval()
+    assert torch.equal(model.encode(x), model.encode(x))
+    shaken = TrainingNoise(0.3).train()(torch.zeros(10_000))
+    assert shaken.std().item() == pytest.approx(0.3, rel=0.05)
+
+
+def test_an_unknown_posterior_and_a_random_one_with_classes_are_refused():
+    with pytest.raises(ValueError, match="posterior is one of"):
+        AdversarialAutoencoder(2, posterior="normal")
+    with pytest.raises(ValueError, match="of a code with classes the first"):
+        AdversarialAutoencoder(2, classes=10, posterior="gaussian")
+
+
+def test_the_supervised_loss_gives_the_decoder_the_label_first(small):
+    """A decoder that knows the images of the labels needs no style; of wrong labels it makes the other images."""
+
+    class ByLabel(nn.Module):
+        def forward(self, code):
+            return (20 * (code[:, :10] @ small.images()[:10].flatten(1)) - 10).view(-1, 1, 8, 8)
+
+    nets = {"encoder": nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), "decoder": ByLabel()}
+    batch = Batch(small.images()[:10].round(), torch.arange(10))
+    expected = (nets["decoder"](torch.eye(10)).sigmoid() - batch.x).square().sum() / 10
+    torch.testing.assert_close(SupervisedReconstructionLoss()(nets, batch)["loss"], expected)
+    turned = SupervisedReconstructionLoss()(nets, batch._replace(y=torch.arange(10).roll(1)))["loss"]
+    assert turned > expected
+    with pytest.raises(ValueError, match="the batch has none"):
+        SupervisedReconstructionLoss()(nets, batch._replace(y=None))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from aelib.models.adversarial import (
     Match,
     ReconstructionLoss,
     SaturatingGeneratorLoss,
+    SupervisedReconstructionLoss,
 )
 from aelib.models.autoencoder import Autoencoder, CrossEntropy, RectifiedDense, SquaredError
 from aelib.models.beta_vae import Capacity, TotalCorrelation
@@ -84,6 +85,14 @@ def adversarial(classes: int = 0) -> Modules:
     return ae.nets(style=style) | ({"cluster": Discriminator(classes, (20,), noise=0.1)} if classes else {})
 
 
+def supervised() -> Modules:
+    """The decoder is told the label: it takes ten numbers more than the encoder gives."""
+    encoder = AdversarialAutoencoder(2, hidden=(20,), shape=SHAPE, posterior="gaussian").encoder
+    decoder = AdversarialAutoencoder(12, hidden=(20,), shape=SHAPE).decoder
+    return {"encoder": encoder, "decoder": decoder, "style": Discriminator(2, (20,))}
+
+
+PLAIN = (Match(IsotropicGaussian(2), net="style"),)
 LABELED = (Match(GaussianMixture(10), net="style", labels=True),)
 CLUSTERED = (Match(Categorical(10), (0, 10), "cluster"), Match(IsotropicGaussian(2), (10, None), "style"))
 
@@ -150,6 +159,14 @@ TRAININGS: dict[str, Training] = {
     "06 clusters": Training(
         lambda: adversarial(10),
         game(CLUSTERED, SaturatingGeneratorLoss, Phase(ClassificationLoss(blobs(30, 8), 10, 10), updates=("encoder",))),
+    ),
+    "06 supervised, Gaussian posterior": Training(
+        supervised,
+        (
+            Phase(SupervisedReconstructionLoss(), updates=("encoder", "decoder")),
+            Phase(DiscriminatorLoss(PLAIN), updates=("style",)),
+            Phase(GeneratorLoss(PLAIN), updates=("encoder",)),
+        ),
     ),
     "09 convolutional": Training(lambda: {"ae": Convolutional(4)}, (Phase(SquaredError()),), lambda: blobs(20)),
     "09 super-resolution": Training(lambda: {"ae": SuperResolution(4)}, (Phase(SquaredError()),), lambda: blobs(20)),
