@@ -11,8 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from aelib.data import Batch
+from aelib.interfaces import Likelihood
 from aelib.likelihoods import Bernoulli, bernoulli_nll, squared_error
 from aelib.nets import UnitColumns, check_codes, check_images, check_widths, mlp
+
+BITS = Bernoulli()
 
 
 class Reconstruction(NamedTuple):
@@ -21,22 +24,31 @@ class Reconstruction(NamedTuple):
     x_hat: Tensor  # (B, C, H, W), in [0, 1]
     logits: Tensor  # (B, C, H, W), before the sigmoid
     z: Tensor  # (B, latent)
+    likelihood: Likelihood = BITS
 
 
 class EncoderDecoder(nn.Module):
-    r"""Any deterministic autoencoder of images: :math:`z = f(x)`, :math:`\hat x = \sigma(g(z))`.
+    r"""Any deterministic autoencoder: :math:`z = f(x)`, :math:`\hat x = \sigma(g(z))`.
 
     Args:
         encoder: *f*, from (B, C, H, W) to (B, latent).
         decoder: *g*, from (B, latent) to the logits, (B, C, H, W).
-        shape: (C, H, W) of an image.
+        shape: (C, H, W) of an image, or the shape of whatever an example is.
+        likelihood: of which the decoder gives the parameters and whose mean takes the place of the sigmoid, as
+            :class:`~aelib.likelihoods.Gaussian` for numbers of any size; :class:`Reconstruct` trains by it.
     """
 
-    def __init__(self, encoder: nn.Sequential, decoder: nn.Sequential, shape: Sequence[int] = (1, 28, 28)) -> None:
+    def __init__(
+        self,
+        encoder: nn.Sequential,
+        decoder: nn.Sequential,
+        shape: Sequence[int] = (1, 28, 28),
+        likelihood: Likelihood | None = None,
+    ) -> None:
         super().__init__()
-        self.shape = tuple(shape)
+        self.shape, self.likelihood = tuple(shape), likelihood
         self.encoder, self.decoder = encoder, decoder
-        self.output: nn.Module = nn.Sigmoid()
+        self.output: nn.Module = nn.Sigmoid() if likelihood is None else likelihood.output()
 
     def encode(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, latent)
         """The codes of a batch of images.
@@ -57,15 +69,17 @@ class EncoderDecoder(nn.Module):
         return self.output(self.decoder(z))
 
     def check_values(self, x: Tensor) -> None:
-        """Raise a ValueError unless the output can be *x*: a sigmoid's is in [0, 1]."""
-        if isinstance(self.output, nn.Sigmoid):
-            Bernoulli().check(x)
+        """Raise a ValueError unless the likelihood is one of *x*, or the output can be: a sigmoid's is in [0, 1]."""
+        if self.likelihood is not None:
+            self.likelihood.check(x)
+        elif isinstance(self.output, nn.Sigmoid):
+            BITS.check(x)
 
     def forward(self, x: Tensor) -> Reconstruction:
         """Encode and decode a batch of images of shape (B, C, H, W)."""
         z = self.encode(x)
         logits = self.decoder(z)
-        return Reconstruction(self.output(logits), logits, z)
+        return Reconstruction(self.output(logits), logits, z, self.likelihood or BITS)
 
 
 class Autoencoder(EncoderDecoder):
@@ -124,6 +138,18 @@ class RectifiedDense(EncoderDecoder):
         if unit_columns:
             up[0] = UnitColumns(widths[-1], widths[-2])
         super().__init__(encoder, nn.Sequential(*up, nn.Unflatten(1, tuple(shape))), shape)
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    r"""Minus the log likelihood of the data given their codes, :math:`-\log p(x; g(f(x)))`, in nats per example.
+
+    The likelihood is the model's own, :class:`~aelib.likelihoods.Bernoulli` where it has none. Calls ``nets["ae"]``.
+    """
+
+    def __call__(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
+        out: Reconstruction = nets["ae"](batch.x)
+        return {"loss": out.likelihood.nll(out.logits, batch.x)}
 
 
 @dataclass(frozen=True)

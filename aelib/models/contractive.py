@@ -123,7 +123,7 @@ class ContractiveAutoencoder(TiedAutoencoder):
         """Encode and decode a batch of images of shape (B, C, H, W)."""
         out = super().forward(x)
         weight = next(layer.weight for layer in self.encoder if isinstance(layer, nn.Linear))
-        return ContractiveOutput(*out, sigmoid_jacobian(out.z, weight))
+        return ContractiveOutput(out.x_hat, out.logits, out.z, sigmoid_jacobian(out.z, weight))
 
 
 class DeepContractive(EncoderDecoder):

@@ -43,3 +43,7 @@ def test_the_blocks_run(photos: Path) -> None:
     said = run.stdout.splitlines()
     assert said[0] == "60 pictures (3, 32, 32) of 2 classes"
     assert said[1] == "48 12"
+    assert "3×32×32 → 8×16×16 → 16×8×8 → 32×4×4 → 2 numbers" in run.stdout
+    assert "240 training and 60 test rows" in run.stdout
+    assert said[-1] == "(1000,) 700"
+    assert (photos / "map.html").read_text(encoding="utf-8").count("<aelib-explorer") == 1
