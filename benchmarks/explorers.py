@@ -4,7 +4,8 @@
 
 - the milliseconds in which the page decodes one code: a dense decoder 2-400-784 of 314,000 weights, and the
   convolutional one of chapter 09 with a code of two numbers, both untrained (time does not depend on the values),
-- for each page with an explorer, from the folder on disk: its weight, and the time until its first explorer answers.
+- for each page with an explorer, from the folder on disk: the weight of all that it loads, and the time until its first
+  explorer answers.
 """
 
 import argparse
@@ -23,10 +24,12 @@ from aelib.models.autoencoder import Autoencoder
 from aelib.models.convolutional import Convolutional
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
+sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "book" / "_ext")]
+from book_weight import weight  # noqa: E402 (the book's own scales)
 from browser import chromium, wait_for  # noqa: E402 (the tests' browser)
 
 DECODERS = {"dense decoder, 314,000 weights": "≤ 1.5 ms", "convolutional decoder of chapter 09": "≤ 8 ms"}
+READY_BY = {"index": "≤ 1.0 s"}
 CALLS = 50  # in one reading of the clock, which browsers keep coarse
 DECODE = """
     const { view } = document.querySelectorAll("aelib-explorer")[arguments[0]], n = arguments[1], z = [0, 0];
@@ -76,7 +79,7 @@ def opening(driver: webdriver.Chrome, book: Path, rounds: int) -> dict[str, tupl
         for _ in range(rounds):
             driver.get(path.as_uri())
             times.append(wait_for(driver, "return window.ready") / 1000)
-        found[str(path.relative_to(book).with_suffix(""))] = path.stat().st_size / 1e6, times
+        found[str(path.relative_to(book).with_suffix(""))] = weight(path) / 1e6, times
     driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
     return found
 
@@ -97,14 +100,14 @@ def main() -> None:
         }
         pages = opening(driver, options.book, options.rounds)
         next(browser, None)  # closes it
-    for page, (weight, times) in pages.items():
-        measures[f"{page}: first answer after ({weight:.1f} MB)"] = measure(times, "s")
+    for page, (megabytes, times) in pages.items():
+        measures[f"{page}: first answer after ({megabytes:.1f} MB)"] = measure(times, "s", READY_BY.get(page, ""))
     keep("explorers", "Explorers in the page", WHAT, options.rounds, measures)
 
 
 WHAT = (
     "Explorers in headless Chromium: the time to decode one code, and for each page that has one, opened from the "
-    "folder on disk without a network, the page's weight and the time from its opening until its explorer answers."
+    "folder on disk without a network, the weight of all that it loads and the time until its explorer answers."
 )
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   chapter:
-#     idea: Which to choose for what.
+#     idea: 'Every model of the book on the same digits at the same budget: which to choose for what.'
 #     thumbnail: fig-11-pareto
 #     result:
 #       claim: 'one protocol: Fréchet'

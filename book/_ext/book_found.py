@@ -1,7 +1,7 @@
 """What search engines, previews and those who cite are told of a page.
 
 Descriptions and pictures come from the chapters' headers (``chapter_facts``). The tags are written by
-``sphinxext.opengraph``, the site's map by ``sphinx_sitemap``; the address is ``html.baseurl`` in ``_config.yml``.
+``sphinxext.opengraph``; the address is ``html.baseurl`` in ``_config.yml``.
 """
 
 import html
@@ -145,16 +145,20 @@ def add_citation(app: Sphinx, doctree: nodes.document) -> None:
     ]
 
 
-def robots(app: Sphinx, exception: Exception | None) -> None:
-    """Tell where the site's map is."""
-    if not exception and app.builder.format == "html":
-        text = f"User-agent: *\nAllow: /\n\nSitemap: {app.config.html_baseurl}sitemap.xml\n"
-        Path(app.outdir, "robots.txt").write_text(text, encoding="utf-8")
+def site_map(app: Sphinx, exception: Exception | None) -> None:
+    """List all pages of the book for crawlers: sphinx_sitemap lists only those that the last build wrote."""
+    if exception or app.builder.format != "html":
+        return
+    urls = "".join(f"<url><loc>{html.escape(address(app, name))}</loc></url>\n" for name in sorted(app.env.found_docs))
+    listed = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n'
+    Path(app.outdir, "sitemap.xml").write_text(f'<?xml version="1.0" encoding="utf-8"?>\n{listed}', encoding="utf-8")
+    rules = f"User-agent: *\nAllow: /\n\nSitemap: {app.config.html_baseurl}sitemap.xml\n"
+    Path(app.outdir, "robots.txt").write_text(rules, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", same_for_tags)
     app.connect("html-page-context", tell, priority=400)  # before sphinxext.opengraph
     app.connect("doctree-read", add_citation, priority=400)  # before the stamp at the foot
-    app.connect("build-finished", robots)
+    app.connect("build-finished", site_map)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
