@@ -302,7 +302,7 @@ def main_run(seed):
     phase = Phase(ELBO(), adam(main_rate()), one_cycle())
     passes = profile(smoke=2, quick=7, full=80)
     fits = [Fit(nets, phase, train, epochs=passes, batch_size=200, seed=seed)]
-    about = dict(minutes=9, worth=(50, 30, 20)[seed % 3], weights=seed == 0)
+    about = dict(minutes=9, worth=(90, 30, 20)[seed % 3], weights=seed == 0)
     return Run(f"04-main-seed{seed}", nets, fits, measure=measure, **about)
 
 # %% tags=["hide-input", "runs"]
