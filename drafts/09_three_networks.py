@@ -3,6 +3,11 @@
 #   chapter:
 #     source: Three networks, one protocol
 #     idea: What architecture does, and what initialization does that is taken for architecture.
+#     thumbnail: fig-09-cost
+#     result:
+#       claim: 'published protocol'
+#       model: 'Conv'
+#       says: 'Convolutional: error {ours} a pixel; published: {paper}'
 #     family:
 #       - model: Convolutional
 #         year: SR, stacked

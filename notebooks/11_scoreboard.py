@@ -165,7 +165,7 @@ def adversarially(model, rate, code=CODE, **options):
 
 
 # %% [markdown]
-# A penalty on the size of a code is cheated by a deep decoder: halve the code, double the first weights, and nothing has changed but the penalty. [Chapter 8](08_three_codes) divides its penalty by the spread of the codes. Here the L1 norm is taken unit by unit, each relative to the unit's own root mean square. That number is one for a unit that is always equally active,
+# A penalty on the size of a code is cheated by a deep decoder: halve the code, double the first weights, and nothing has changed but the penalty. [Chapter 8](08_three_codes) shows the same of its own penalty. Here the L1 norm is taken unit by unit, each relative to the unit's own root mean square. That number is one for a unit that is always equally active,
 # small for one that is rarely active, and the same for a unit twice as large.
 
 
