@@ -282,6 +282,8 @@ for name, (objective, sigma) in squared.items():
     rows[name] = {"σ claimed": sigma, "σ found": error**0.5}
     rows[name]["KL, nats"] = gaussian_kl(*model.posterior(x_gray)).item()
     rows[name]["active units of 20"] = active_units(model, data.test)
+
+# %%
 pd.DataFrame(rows).T.round(3)
 
 # %% mystnb={"figure": {"caption": "Reconstructions under squared-error losses, and ten gray test digits. The third row is the ELBO of a Gaussian with the noise that the loss of the second row claims.", "name": "fig-18-squared"}, "image": {"alt": "Rows of digits: original, blurred, two rows of one gray average, and sharp reconstructions."}}
@@ -408,7 +410,7 @@ for axis, kind in zip(axes, KINDS, strict=True):
 axes[0].set(ylabel="KL, nats")
 plots.style.finish(figure)
 
-# %%
+# %% tags=["hide-input"]
 last, first = {}, {}
 for kind in KINDS:
     awake = []
@@ -417,15 +419,26 @@ for kind in KINDS:
         awake += [beta] if line[-1] > 0.5 * max(line) else []
     last[kind] = max(awake, default=0)
     first[kind] = min([beta for beta in BETAS if beta > last[kind]], default=None)
-print(f"predicted {beta_c:.1f}; last awake: {last}, first falling asleep: {first}")
+
+# %%
+edges = {"last awake": last, "first falling asleep": first}
+pd.DataFrame(edges).assign(predicted=round(beta_c, 1))
 
 # %% [markdown]
 # A code counts as falling asleep if its divergence ends below half of its largest value. (Adam moves every weight at
 # first, whatever its gradient: so all lines rise before the ones above the edge fall.) The theory is local. It does not
 # say how much a code tells once it is awake: just below the edge it is a small part of a nat.
 #
-# When one latent is left, {eq}`eq-18-second-order` also says what it stands for: the top eigenvector of the correlation
-# matrix, seen through $V^{-1/2}$.
+# The next eigenvalues say when a second latent and a third become worth their cost, roughly, for the first then
+# explains a part of what they would.
+
+# %%
+correlations = torch.corrcoef(bits.flatten(1)[:, bits.flatten(1).std(0) > 0].T)
+torch.linalg.eigvalsh(correlations.double()).flip(0)[:5].round(decimals=1).tolist()
+
+# %% [markdown]
+# So at β = 28 there should be one. {eq}`eq-18-second-order` also says what it stands for: the top eigenvector of the
+# correlation matrix, seen through $V^{-1/2}$.
 
 # %% mystnb={"figure": {"caption": "Left: the top eigenvector of the bits' correlation matrix, divided by the pixels' deviations. Right: the decoder weights of the largest latent of the linear VAE at β = 28. Red raises a pixel, blue lowers it; the sign of a latent is arbitrary and was aligned.", "name": "fig-18-last"}, "image": {"alt": "Two nearly equal images in red and blue."}} tags=["hide-input"]
 near = 28
@@ -476,7 +489,7 @@ def stairs():
     for beta in STEPS:
         yield staircase(beta)
 
-# %% mystnb={"figure": {"caption": "Active units of a linear VAE of 20 latents with Gaussian pixels, against β: points are trained networks, the line counts the eigenvalues of the data's covariance above β.", "name": "fig-18-staircase"}, "image": {"alt": "A falling staircase with points on it."}}
+# %% mystnb={"figure": {"caption": "Active units of a linear VAE of 20 latents with Gaussian pixels, against β: points are trained networks, the line counts the eigenvalues of the data's covariance above β.", "name": "fig-18-staircase"}, "image": {"alt": "A falling staircase with points on it."}} tags=["hide-input"]
 gray = data.train.images().flatten(1)
 eigenvalues = torch.linalg.eigvalsh(gray.T.cov()).flip(0)
 fine = torch.linspace(0.4, 6.5, 400)
@@ -488,6 +501,10 @@ axis.plot(STEPS, counted, "o", color=plots.COLORS["VAE"], label="active units")
 axis.set(xlabel="β", ylabel="of 20 latents")
 axis.legend()
 plots.style.finish(figure)
+
+# %%
+expected = [min(20, int((eigenvalues > beta).sum())) for beta in STEPS]
+pd.DataFrame({"predicted": expected, "trained": counted}, index=STEPS).T
 
 # %% [markdown]
 # So a latent that is off need not be a failure of training. At its β, it does not pay.
@@ -530,6 +547,30 @@ plots.lines(curves, "rate: KL, nats", "distortion: R, nats")
 # for the first half nat of each latent. And *He's start* keeps the signal through the layers. All of it on 20,000
 # digits, for 40 epochs, and three of the ways for 80, with one seed.
 #
+# Free bits, in code: each latent's divergence, averaged over the batch, counts only as far as it exceeds $\lambda$ (what
+# is below adds a constant, and so no gradient).
+
+
+# %%
+def with_free_bits(kl_terms, free):
+    """Σ max(λ, D) over the latents, from divergences (B, latent) in nats."""
+    return kl_terms.mean(0).clamp(min=free).sum()
+
+
+model, batch = found["sum, sum"][0], Batch(x_test[:100], None)
+terms = gaussian_kl_terms(*model.posterior(batch.x))
+torch.manual_seed(0)
+package = ELBO(free=0.5)({"vae": model}, batch)
+inline = package["reconstruction"] + with_free_bits(terms, 0.5)
+torch.testing.assert_close(package["loss"], inline)
+
+# %% [markdown]
+# And warm-up, over 20 epochs: the weight after 0, 5, 10, 20 and 30 of them.
+
+# %%
+[WarmUp(20)(torch.tensor(float(epoch))).item() for epoch in (0, 5, 10, 20, 30)]
+
+# %% [markdown]
 # We look at four numbers. Besides the bound, the divergence and the active units there is a plain question: does the
 # decoder *read* the code? Give it another digit's code, and count how many nats worse it explains the digit.
 
@@ -806,10 +847,7 @@ for kind in (kind for kind in KINDS if first[kind]):
         target=None if not full else 7.0 if kind == "linear" else 15.0,
         protocol=f"15 epochs from a collapsed start, β in {BETAS}.",
     )
-off = [
-    abs(count - min(20, int((eigenvalues > beta).sum())))
-    for beta, count in zip(STEPS, counted, strict=True)
-]
+off = [abs(one - other) for one, other in zip(expected, counted, strict=True)]
 claims.add(
     "active units are eigenvalues above β", model="VAE, linear", dataset="MNIST, gray",
     metric="largest difference of the two counts", unit="of 20", higher_is_better=False,
