@@ -10,6 +10,7 @@
 #     summary:
 #       - model: Vanilla
 #         label: Vanilla
+#         copying: by a narrow code
 #         idea: a code narrower than the input
 #         objective: $L(x, \hat x)$
 #         latent: a vector

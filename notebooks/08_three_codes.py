@@ -18,6 +18,7 @@
 #     summary:
 #       - model: Contractive
 #         label: Contractive
+#         copying: by a penalty on the code
 #         idea: a code that moves little where the input does
 #         objective: $L(x, \hat x) + \lambda \lVert J \rVert_F^2$
 #         latent: a vector
@@ -25,6 +26,7 @@
 #         weakness: the penalty is cheated unless weights are tied or the code's size counts
 #       - model: Vector-quantized (VQ-VAE)
 #         label: VQ-VAE
+#         copying: by a code of few symbols
 #         idea: a grid of symbols, each the nearest of $K$ vectors
 #         objective: $\lVert x - \hat x \rVert^2$ $+ \, \lVert \text{sg}[z] - e \rVert^2$ $+ \, \beta \lVert z - \text{sg}[e]
 #           \rVert^2$
@@ -33,6 +35,7 @@
 #         weakness: needs a second model to draw from; unused vectors
 #       - model: FSQ
 #         label: FSQ
+#         copying: by a code of few symbols
 #         idea: bound each number and round it
 #         objective: $\lVert x - \hat x \rVert^2$, straight through the rounding
 #         latent: a grid of symbols

@@ -8,6 +8,7 @@ import html
 import json
 import math
 import os
+import re
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ class Claim:
         budget: how much training ours and the paper's had, and in what unit: ``(15, 200, "epochs")``.
         contrast: whether the values are differences of two models, seed by seed. Such a claim has a target and is
             met when the mean is beyond it by more than the standard deviation of the differences.
+        explained_in: the chapter that explains the model, e.g. ``"04_variational"``, where it is not the claim's own.
     """
 
     claim: str
@@ -55,6 +57,7 @@ class Claim:
     error: float | None = None
     budget: tuple[float, float, str] | None = None
     contrast: bool = False
+    explained_in: str = ""
     seconds: float | None = None
     ours: float = field(init=False)
     ours_std: float | None = field(init=False)
@@ -85,6 +88,11 @@ class Claim:
         return self.claim, self.model, self.dataset
 
     @property
+    def anchor(self) -> str:
+        """The id of the claim's row in its chapter's table."""
+        return "claim-" + "-".join(re.findall(r"\w+", " ".join((self.model, self.claim, self.dataset)).lower()))
+
+    @property
     def standard_error(self) -> float | None:
         r"""The standard error of ``ours``; None where nothing tells it.
 
@@ -101,8 +109,11 @@ class Claim:
 
     @property
     def ratio(self) -> float | None:
-        """Ours over the paper's; None without a published number, or where it is zero."""
-        return self.ours / self.paper if self.paper else None
+        """Ours over the paper's; None without a published number, and where one of the two is zero or of another sign.
+
+        A difference that was published as 6.3 points and is -0.1 here has the other sign; it is not "× -0.02".
+        """
+        return self.ours / self.paper if self.paper and self.ours / self.paper > 0 else None
 
     @property
     def against_paper(self) -> str:
@@ -258,6 +269,9 @@ def with_spread(mean: float, std: float | None) -> str:
     return f"{mean:.{decimals}f} ± {std:.{decimals}f}"
 
 
+HEAD = ("", "paper", "ours", "against the paper", "target", "against the target")
+
+
 def table_html(claims: Sequence[Claim], here: Mapping[Key, Claim] | None = None) -> str:
     """The claims as an HTML table: what, the paper's value, ours with its spread, the target, and two verdicts.
 
@@ -265,9 +279,8 @@ def table_html(claims: Sequence[Claim], here: Mapping[Key, Claim] | None = None)
         claims: the rows.
         here: the page's own run by claim; its value is added where the row has a longer one.
     """
-    head = ["", "paper", "ours", "against the paper", "target", "against the target"]
     rows = "".join(_row(claim, (here or {}).get(claim.key)) for claim in claims)
-    titles = "".join(f'<th scope="col">{title}</th>' for title in head)
+    titles = "".join(f'<th scope="col">{title}</th>' for title in HEAD)
     return f'<table class="claims"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
 
 
@@ -279,11 +292,16 @@ def bound(c: Claim) -> str:
     return sign + number(c.target) + (" beyond the spread" if c.contrast else "")
 
 
+def times(ratio: float) -> str:
+    """A ratio in three digits, and in more where it is nearly 1: × 0.667, × 1.0007."""
+    return f"× {ratio:.4f}" if 0 < abs(ratio - 1) < 0.01 else f"× {ratio:.3g}"
+
+
 def beside_paper(c: Claim) -> str:
     """The verdict against the paper with what it rests on, e.g. ``"worse (× 1.2)"``; a dash where there is none."""
     if not c.against_paper:
         return "–"
-    said = [f"× {c.ratio:.3g}"] if c.ratio is not None else []
+    said = [times(c.ratio)] if c.ratio is not None else []
     if c.tolerance is not None:
         said.append(f"band ± {100 * c.tolerance:g} %")
     if c.budget is not None and c.budget[0] != c.budget[1]:
@@ -291,12 +309,17 @@ def beside_paper(c: Claim) -> str:
     return c.against_paper + (f" ({', '.join(said)})" if said else "")
 
 
-def _row(c: Claim, here: Claim | None) -> str:
-    seeds = f"{len(c.seeds)} seed{'s' * (len(c.seeds) > 1)}"
+def measured_how(c: Claim) -> str:
+    """Protocol, machine, time, date and commit of a claim, in a line."""
     seconds = f", {c.seconds:.0f} s" if c.seconds is not None else ""
-    how = f"{c.protocol} {c.hardware}{seconds}, {c.date}, commit {c.commit or 'unknown'}, profile {c.profile}."
+    return f"{c.protocol} {c.hardware}{seconds}, {c.date}, commit {c.commit or 'unknown'}, profile {c.profile}."
+
+
+def cells(c: Claim, here: Claim | None = None) -> list[str]:
+    """The cells of a claim's row in HTML, one for each of :data:`HEAD`."""
+    seeds = f"{len(c.seeds)} seed{'s' * (len(c.seeds) > 1)}"
     own = f"; this page: {number(here.ours)}" if here is not None and here.seeds != c.seeds else ""
-    cells = [
+    return [
         f"<strong>{html.escape(c.model)}</strong>: {html.escape(c.claim)}"
         f"<br><small>{html.escape(f'{c.dataset}, {c.metric}, {c.unit}')}</small>",
         number(c.paper) + (f"<br><small>{html.escape(c.paper_source)}</small>" if c.paper is not None else ""),
@@ -305,4 +328,8 @@ def _row(c: Claim, here: Claim | None) -> str:
         bound(c),
         html.escape(c.against_target) or "–",
     ]
-    return f'<tr title="{html.escape(how)}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _row(c: Claim, here: Claim | None) -> str:
+    row = "".join(f"<td>{cell}</td>" for cell in cells(c, here))
+    return f'<tr id="{html.escape(c.anchor)}" title="{html.escape(measured_how(c))}">{row}</tr>'

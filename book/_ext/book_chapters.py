@@ -1,7 +1,6 @@
-"""Chapters as pages: their number, what each tells of the run that made it, and the table of all runs.
+"""Chapters as pages: their number, their title, and what each tells of the run that made it.
 
-``scripts/execute.py`` stamps a notebook's metadata; this extension prints the stamp at the page's foot and
-gives the directive ``{execution-statistics}``.
+``scripts/execute.py`` stamps a notebook's metadata; this extension prints the stamp at the page's foot.
 """
 
 import json
@@ -14,7 +13,6 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
-from sphinx.util.docutils import SphinxDirective
 
 FOLDER = "notebooks/"
 
@@ -34,6 +32,13 @@ def listed(book: Path) -> list[str]:
 def number_of(docname: str) -> int:
     """A chapter's number: what its file's name starts with."""
     return int(docname.removeprefix(FOLDER).split("_")[0])
+
+
+def title_of(env: BuildEnvironment, docname: str) -> str:
+    """A chapter's title: the first heading of its notebook."""
+    notebook = json.loads(Path(env.doc2path(docname)).read_text(encoding="utf-8"))
+    text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    return next(line.removeprefix("# ") for line in text.splitlines() if line.startswith("# "))
 
 
 class ChapterNumber(SphinxTransform):
@@ -107,30 +112,7 @@ def table(head: list[str], rows: list[list[nodes.Node | str]], classes: list[str
     return nodes.table("", group, classes=classes)
 
 
-class ExecutionStatistics(SphinxDirective):
-    """A table of all chapters' runs: time, profile, hardware, date, commit, size."""
-
-    def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
-        rows: list[list[nodes.Node | str]] = []
-        total = 0.0
-        for docname in chapters(self.env):
-            stamp = read_stamp(self.env, docname)
-            title = link(docname, self.env.docname)
-            size = f"{Path(self.env.doc2path(docname)).stat().st_size / 1000:.0f} kB"
-            if stamp is None:
-                rows.append([title, "not executed", "", "", "", "", size])
-                continue
-            total += stamp["seconds"]
-            what = [stamp[key] for key in ("profile", "hardware", "date", "commit")]
-            rows.append([title, duration(stamp["seconds"]), *what, size])
-        rows.append(["All chapters", duration(total), "", "", "", "", ""])
-        head = ["Chapter", "Time", "Profile", "Hardware", "Date", "Commit", "Notebook"]
-        return [table(head, rows, ["statistics"])]
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_transform(ChapterNumber)
     app.connect("doctree-read", add_foot)
-    app.add_directive("execution-statistics", ExecutionStatistics)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

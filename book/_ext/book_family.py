@@ -1,13 +1,12 @@
-"""The family of autoencoders, from the chapters' own headers: a drawn map, and the summary table."""
+"""The family of autoencoders, from the chapters' own headers: a drawn map."""
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from book_chapters import chapters, number_of
 from chapter_facts import Box, Facts, facts
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
@@ -86,29 +85,6 @@ def model_box(box: Box, number: int, url: str, left: float, top: float) -> str:
     )
 
 
-class SummaryTable(SphinxDirective):
-    """Every model of the book in a row."""
-
-    def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
-        box = nodes.container(classes=["summary-table"])
-        lines = summary_lines(told(self.env))
-        self.state.nested_parse(StringList(lines, self.env.doc2path(self.env.docname)), 0, box)
-        return [box]
-
-
-def summary_lines(chapters: Mapping[str, Facts]) -> list[str]:
-    """The table in Markdown: a row for each model, by chapter."""
-    head = ("model", "idea", "objective", "latent", "use", "weakness")
-    rows = [
-        [*(getattr(row, name) for name in head), f"[{number_of(name)}](/{name})"]
-        for name, chapter in chapters.items()
-        for row in chapter.summary
-    ]
-    return [f"| {' | '.join(cells)} |" for cells in ([*head, "chapter"], ["---"] * 7, *rows)]
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("family-map", FamilyMap)
-    app.add_directive("summary-table", SummaryTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Scoreboard, benchmarks and reliability, from records under results/, and the models' colors, from ``aelib.plots``."""
+"""Claims in chapters, and reliability, from records under results/; models' colors, from ``aelib.plots``."""
 
 import html
 import json
@@ -6,76 +6,14 @@ import re
 from itertools import groupby
 from typing import Any
 
-from book_chapters import chapters, link, table
+from book_chapters import table
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from aelib.plots import COLORS
-from aelib.records.claims import Claim, load, load_all, table_html
+from aelib.records.claims import Claim, load, table_html
 from aelib.records.provenance import RESULTS
-
-
-class Scoreboard(SphinxDirective):
-    """All recorded claims, a table for each chapter and profile."""
-
-    def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
-        pages = {name.rsplit("/", 1)[-1]: name for name in chapters(self.env)}
-        result: list[nodes.Node] = []
-        for (chapter, profile), claims in groupby(load_all(RESULTS), lambda c: (c.chapter, c.profile)):
-            rows = list(claims)
-            name = link(pages[chapter], self.env.docname) if chapter in pages else nodes.Text(chapter)
-            title = nodes.inline("", "", name, nodes.Text(f" (profile {profile})"))
-            result += [nodes.rubric("", "", title), boxed(table_html(rows)), runs_html(rows)]
-        return result or [nodes.paragraph(text="No chapter has recorded a result yet.")]
-
-
-class Benchmarks(SphinxDirective):
-    """The recorded measurements, a table for each benchmark."""
-
-    def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
-        result: list[nodes.Node] = []
-        for path in sorted((RESULTS / "benchmarks").glob("*.json")):
-            record = json.loads(path.read_text(encoding="utf-8"))
-            rows = [
-                [
-                    name,
-                    "{median:.3g} {unit}".format(**found),
-                    "{least:.3g} to {most:.3g}".format(**found),
-                    found["target"],
-                ]
-                for name, found in record["measures"].items()
-            ]
-            command = f"python benchmarks/{path.stem}.py"
-            how = " on {hardware}, {rounds} rounds in turn, {date}, commit {commit}.".format(**record)
-            result += [
-                nodes.rubric(text=record["title"]),
-                nodes.paragraph(text=record["what"]),
-                table(["Measure", "Median", "Range", "Target"], [list(row) for row in rows], ["benchmark"]),
-                nodes.paragraph("", "", nodes.literal(text=command), nodes.Text(how), classes=["stamp"]),
-            ]
-        return result + self.planned()
-
-    def planned(self) -> list[nodes.Node]:
-        """What has targets and no record yet, with the command that would make one."""
-        result: list[nodes.Node] = []
-        plans = json.loads((RESULTS.parent / "benchmarks" / "planned.json").read_text(encoding="utf-8"))
-        for name, plan in plans.items():
-            if (RESULTS / "benchmarks" / f"{name}.json").exists():
-                continue
-            rows: list[list[nodes.Node | str]] = [
-                [measure, "not yet run", "", target] for measure, target in plan["targets"].items()
-            ]
-            command = nodes.literal(text=plan["command"])
-            result += [
-                nodes.rubric(text=plan["title"]),
-                nodes.paragraph(text=plan["what"]),
-                table(["Measure", "Median", "Range", "Target"], rows, ["benchmark"]),
-                nodes.paragraph("", "", nodes.Text("Not yet run: "), command, nodes.Text("."), classes=["stamp"]),
-            ]
-        return result
 
 
 class DataFaults(SphinxDirective):
@@ -179,8 +117,6 @@ def runs_html(claims: list[Claim]) -> nodes.raw:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", render_claims)
-    app.add_directive("scoreboard", Scoreboard)
-    app.add_directive("benchmarks", Benchmarks)
     app.add_directive("data-faults", DataFaults)
     app.add_directive("killed-training", KilledTraining)
     app.add_directive("model-colors", ModelColors)

@@ -9,7 +9,8 @@ The entry ``chapter`` of a header (``notebooks/NN_name.py``, under ``jupyter``) 
 - ``family``: boxes on the map, each with the ``model``, its ``year``, and what keeps it from ``copying``; ``grew_from``
   names the model of the box before it;
 - ``summary``: rows of the summary page, each with ``model``, ``label`` (its name in figures, which
-  ``aelib.plots.COLORS`` knows), ``idea``, ``objective``, ``latent``, ``use``, ``weakness``.
+  ``aelib.plots.COLORS`` knows), ``idea``, ``objective``, ``latent``, ``use``, ``weakness``;
+  and what keeps it from ``copying``, where the chapter's ``family`` does not say it with one voice.
 """
 
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ class Row:
     latent: str
     use: str
     weakness: str
+    copying: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 import execute
 import pytest
 from book_chapters import listed
-from book_family import family_svg, summary_lines
+from book_family import family_svg
 from book_landing import claim_of, said
+from book_summary import cards, way_of
 from chapter_facts import Box, Facts, Result, Row, facts
 from chapter_pictures import CARD, PREVIEW, all_of, card, figure, preview
 from PIL import Image
@@ -130,18 +131,20 @@ def test_the_map_has_a_branch_for_each_way_and_breaks_long_lines() -> None:
     assert drawn.count(">by b &amp; c<") == 1
 
 
-def test_the_summary_has_a_row_for_each_model() -> None:
-    rows = (Row("A", "AE", "b", "$x$", "c", "d", "e"),)
-    told = {"notebooks/00_x": Facts("I."), "notebooks/07_y": Facts("I.", summary=rows)}
-    assert summary_lines(told)[1:] == [
-        "| --- | --- | --- | --- | --- | --- | --- |",
-        "| A | b | $x$ | c | d | e | [7](/notebooks/07_y) |",
-    ]
-
-
 def test_chapters_come_in_the_order_of_the_table_of_contents(tmp_path: Path) -> None:
     files = ("notebooks/04_one", "notebooks/18_its_second_half", "notebooks/05_two", "scoreboard")
     entries = "".join(f"      - file: {file}\n" for file in files)
     toc = f"parts:\n  - caption: Chapters\n    chapters:\n{entries}"
     (tmp_path / "_toc.yml").write_text(toc, encoding="utf-8")
     assert listed(tmp_path) == list(files[:3])
+
+
+def test_the_summary_has_a_card_for_each_model_and_says_what_keeps_it_from_copying() -> None:
+    row, other = (Row(name, "AE", "b", "$x$", "c", "d", "e") for name in "AB")
+    boxes = (Box("A", "2011", "by b"), Box("C", "2012", "by c"))
+    told = {"notebooks/00_x": Facts("I."), "notebooks/07_y": Facts("I.", family=boxes[:1], summary=(row, other))}
+    assert list(cards(told)) == [("by b", "notebooks/07_y", row), ("by b", "notebooks/07_y", other)]
+    own = Row("A", "AE", "b", "$x$", "c", "d", "e", copying="by d")
+    assert way_of("notebooks/07_y", own, Facts("I.", family=boxes)) == "by d"
+    with pytest.raises(ValueError, match=r"07_y\.py, .* 'family' has 2 ways: add a line 'copying: …'"):
+        way_of("notebooks/07_y", row, Facts("I.", family=boxes))

@@ -106,3 +106,8 @@ def test_every_recorded_commit_is_in_the_history():
     known = set(git("log", "--format=%h", "--abbrev=10").split())
     lost = sorted(f"{what} ({commit})" for what, commit in named.items() if commit.rstrip("+") not in known)
     assert not lost, f"{len(lost)} records name a commit that is not in the history: {lost[:5]}"
+
+
+def test_every_claim_of_a_chapter_has_a_line_of_its_own_to_link_to():
+    anchors = [(c.chapter, c.profile, c.anchor) for c in load_all()]
+    assert len(set(anchors)) == len(anchors)

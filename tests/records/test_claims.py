@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aelib.records.claims import Claim, Claims, load, load_all, table_html, with_spread
+from aelib.records.claims import Claim, Claims, beside_paper, load, load_all, table_html, times, with_spread
 
 
 def claim(**changes) -> Claim:
@@ -195,3 +195,26 @@ def test_the_table_escapes_what_it_shows():
     assert "&lt;script&gt;" in table
     assert "&quot;quoted&quot;" in table
     assert "a &amp; b" in table
+
+
+def test_a_ratio_is_of_numbers_of_one_sign():
+    assert claim(paper=4.0).ratio == 0.5
+    assert claim(values=[-2.0], paper=-4.0).ratio == 0.5
+    assert [claim(values=[v], paper=p).ratio for v, p in ((-0.1, 6.3), (0.0, 6.3), (1.0, 0.0), (1.0, None))] == [
+        None
+    ] * 4
+    opposite = claim(values=[-0.1], paper=6.3, higher_is_better=True)
+    assert beside_paper(opposite) == "worse"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(1.0, "× 1"), (1.0007, "× 1.0007"), (0.9995, "× 0.9995"), (0.6666, "× 0.667"), (9.63, "× 9.63")]
+)
+def test_a_ratio_near_one_has_more_digits(ratio, text):
+    assert times(ratio) == text
+
+
+def test_a_rows_anchor_is_in_the_chapters_table():
+    one = claim(claim="equal budgets: error", model="β-VAE, k = 5")
+    assert one.anchor == "claim-β-vae-k-5-equal-budgets-error-mnist-test"
+    assert f'<tr id="{one.anchor}"' in table_html([one])
