@@ -76,6 +76,12 @@ class Claim:
             raise ValueError(f"Claim {self.claim!r} counts trials, so its unit is %; it is {self.unit!r}.")
         if self.contrast and self.target is None:
             raise ValueError(f"Claim {self.claim!r} is a contrast and needs a target, e.g. target=0.")
+        least, most = self.bounds
+        if self.target is not None and (self.target <= least if self.higher_is_better else self.target >= most):
+            raise ValueError(
+                f"A target is one that can be missed; {self.target:g} is met by all values from {least:g} to {most:g}. "
+                f"Set another for the claim {self.claim!r}, or none."
+            )
         spread = statistics.stdev(self.values) if len(self.values) > 1 else None
         object.__setattr__(self, "ours", statistics.fmean(self.values))
         object.__setattr__(self, "ours_std", spread)
@@ -86,6 +92,15 @@ class Claim:
     def key(self) -> Key:
         """What tells one claim of a chapter from another."""
         return self.claim, self.model, self.dataset
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest value that the unit allows: a percentage, ``"0 to 1"``, ``"of 50"``. A contrast has
+        none, for a difference of percentages can be below 0.
+        """
+        if self.contrast or (self.unit not in ("%", "0 to 1") and not re.fullmatch(r"of \d+", self.unit)):
+            return -math.inf, math.inf
+        return 0.0, {"%": 100.0, "0 to 1": 1.0}.get(self.unit) or float(self.unit.removeprefix("of "))
 
     @property
     def anchor(self) -> str:

@@ -76,6 +76,17 @@ def test_a_claim_that_cannot_be_judged_is_refused(changes):
         claim(**changes)
 
 
+@pytest.mark.parametrize(
+    ("unit", "target", "higher"),
+    [("%", 0.0, True), ("%", 100.0, False), ("0 to 1", 0.0, True), ("of 50", 50.0, False), ("of 1", 1.5, False)],
+)
+def test_a_target_that_no_value_misses_is_refused(unit, target, higher):
+    with pytest.raises(ValueError, match="met by all values"):
+        claim(unit=unit, target=target, higher_is_better=higher)
+    assert claim(unit=unit, target=0.5, higher_is_better=higher).against_target
+    assert claim(unit="points", target=target, higher_is_better=higher).against_target
+
+
 def test_a_contrast_pairs_its_seeds(tmp_path):
     claims = Claims("01_test", tmp_path)
     given = dict(model="a", dataset="d", metric="error", unit="points", higher_is_better=True, protocol="p")
