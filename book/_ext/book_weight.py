@@ -32,6 +32,7 @@ USED_BY = {
     "sphinx-thebe.css": "",  # no kernels are launched
     "sphinx-thebe.js": "",
     "mystnb.css": 'class="cell',
+    "filters.js": 'data-filters="',
 }
 LOADS = re.compile(r'[ \t]*<(?:script|link)\b[^>]*\b(?:src|href)="(?P<url>[^"]*)"[^>]*>(?:\s*</script>)?\n?')
 MATHJAX_SETTINGS = re.compile(r"[ \t]*<script>window\.MathJax = .*?</script>\n?")
