@@ -53,7 +53,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
     const asked = new URLSearchParams(location.search);
     for (const field of form.elements) if (field.name && asked.has(field.name)) field.value = asked.get(field.name);
-    form.addEventListener("input", update);
+    for (const kind of ["input", "change"]) form.addEventListener(kind, update);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("reset", () => setTimeout(update));
     form.hidden = false;
