@@ -448,7 +448,7 @@ table.head(6).round(3).rename_axis(index="test digit")
 # The last column is the first: the identity holds, digit by digit. How large is the gap, and what is it made of?
 # The picture shows posteriors as densities, and the encoder's Gaussian as ellipses of one and two standard deviations.
 
-# %% mystnb={"figure": {"caption": "True posteriors (blue, exact) and the encoder's Gaussians (orange: one and two standard deviations) for eight test digits, from the smallest to the largest divergence. Blue lines are where the density has fallen to that of a Gaussian at one and two standard deviations. Each panel has its own window.", "name": "fig-04-posteriors"}, "image": {"alt": "Eight small maps with a blue density and two orange ellipses each; in the first they cover each other, in the last the density is tilted, bent, or elsewhere."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "True posteriors (blue, exact) and the encoder's Gaussians (orange: one and two standard deviations) for eight test digits, from the smallest to the largest divergence. Gray lines are where the density has fallen as far from its peak as a Gaussian's does at one and two standard deviations. Each panel has its own window.", "name": "fig-04-posteriors"}, "image": {"alt": "Eight small maps with a blue density and two orange ellipses each; in the first they cover each other, in the last the density is tilted, bent, or elsewhere."}} tags=["hide-input"]
 order = gap.argsort()[torch.linspace(0, len(few) - 1, 8).long()]
 density = log_posterior.unflatten(1, (len(axis), -1)).exp()
 turn = torch.linspace(0, 2 * math.pi, 100)
@@ -474,7 +474,8 @@ plots.style.finish(figure)
 
 # %% [markdown]
 # Two things can be wrong with an ellipse. Its *family* can be: a true posterior that is tilted or bent is not covered
-# by any Gaussian with axes along $z_1$ and $z_2$. Or the *encoder* can be: a better ellipse exists, and it does not
+# by any Gaussian with axes along $z_1$ and $z_2$. And where an image can be read in two ways, the posterior has two
+# hills, and a Gaussian has to choose one of them or to lie between. Or the *encoder* can be: a better ellipse exists, and it does not
 # find it, because one network has to answer for all images. Cremer et al. {cite}`cremer2018inference` call the two
 # parts of what is missed the *approximation gap* and the *amortization gap*. We can tell them apart: start from the
 # encoder's answer and improve each digit's own $\mu$ and $\sigma$ by gradient steps on its bound.
