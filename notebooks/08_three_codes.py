@@ -724,7 +724,7 @@ DIGITS = {"error": 5, "PSNR": 2, "SSIM": 3, "probe": 2, "NMI": 2, "ARI": 2}
 DIGITS["directions"] = 1
 table = {name: {key: mean(measures(name, key)) for key in DIGITS} for name in MODELS}
 table["PCA-49"] = quality(linear) | structure(linear)
-pd.DataFrame(table).T.round(DIGITS).assign(parameters=pd.Series(sizes))
+pd.DataFrame(table).T.round(DIGITS).assign(parameters=pd.Series(sizes).astype(str))
 
 # %% [markdown]
 # The table has the means over the seeds. A low error does not make a readable code: compare the columns of error and probe. And the grids give the probe more numbers than 49: 147 of the grid autoencoder and FSQ, 784 of the two with learned vectors.
@@ -988,6 +988,7 @@ plots.image_rows(drawn)
 
 # %% [markdown]
 # The decoder alone is no model of digits: given independent symbols it prints scraps of strokes. How they belong together is known to the prior alone.
+# The VAE's row is a warning: with so little pixel noise and so short a training the codes of digits fill a small part of its $N(0, I)$, and most draws fall beside them. [Chapter 4](04_variational) trains one to be drawn from.
 #
 # ## What do the symbols stand for?
 
@@ -1102,13 +1103,18 @@ worst = {name: {kind: hurt[name, kind][-1] for kind in DAMAGES} for name in mode
 pd.DataFrame(worst).T.assign(undamaged=pd.Series(undamaged)).round(4)
 
 # %% [markdown]
-# The table has the right ends of the three panels. What does the penalty's strength buy? The error on clean digits, and that under noise of deviation 0.2, for three strengths (one seed):
+# The table has the right ends of the three panels. Under a shift the networks part in two: the grids follow, since their windows are local, and the dense codes do not. Under strong noise the contractive network is ahead, the one that was asked to move little. A missing square is repaired by none: the curves lie together.
+#
+# What does the penalty's strength buy? The error on clean digits, and that under noise of deviation 0.2, for three strengths (one seed):
 
 # %%
 found = {0.0: repair({"ae": plain}), 0.04: repair({"ae": models["Contractive"]})}
 found |= {s: contracted(s).load().measures for s in STRENGTHS if s != 0.04}
 table = pd.DataFrame(found).T[["error", "noisy error"]].sort_index()
 table.rename_axis("strength").round(5)
+
+# %% [markdown]
+# A weak penalty costs the clean digits little and helps the noisy ones much. A strong one costs both.
 
 # %% [markdown]
 # ## What breaks it
@@ -1168,7 +1174,7 @@ assert abs(before["code"] / shrunk["code"] - 1e4) < 10
 assert stretched["relative"] < before["relative"]
 for one in (shrunk, stretched):
     assert abs(one["reconstruction"] / before["reconstruction"] - 1) < 1e-2
-pd.DataFrame(found).round(4)
+pd.DataFrame(found).map("{:.4g}".format)
 
 # %% [markdown]
 # Only the Jacobian of the reconstruction is what it was. Training finds the second trick by itself. These networks were trained with the relative penalty, as in this page's first edition; beside them the plain network and that with the penalty on the reconstruction.
