@@ -1114,7 +1114,7 @@ table = pd.DataFrame(found).T[["error", "noisy error"]].sort_index()
 table.rename_axis("strength").round(5)
 
 # %% [markdown]
-# A weak penalty costs the clean digits little and helps the noisy ones much. A strong one costs both.
+# A weak penalty costs the clean digits little and helps the noisy ones much. A strong one costs the clean digits much, and helps the noisy ones less.
 
 # %% [markdown]
 # ## What breaks it
