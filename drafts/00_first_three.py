@@ -2,6 +2,11 @@
 # jupyter:
 #   chapter:
 #     idea: Three small ones, built from nothing and put to use.
+#     thumbnail: fig-00-filled
+#     result:
+#       claim: '2 held out, 16 numbers'
+#       model: 'Vanilla'
+#       says: 'A digit it never saw, found with an area under the ROC curve of {ours}'
 #     summary:
 #       - model: Vanilla
 #         label: Vanilla

@@ -3,6 +3,11 @@
 #   chapter:
 #     source: Kingma & Welling 2014
 #     idea: 'The code becomes a distribution, the loss a bound on the likelihood: new images can be drawn.'
+#     thumbnail: fig-04-manifold
+#     result:
+#       claim: 'likelihood'
+#       model: 'VAE, k = 1'
+#       says: 'Negative log-likelihood {ours} nats; published: {paper}'
 #     family:
 #       - model: Variational
 #         year: '2014'

@@ -3,6 +3,11 @@
 #   chapter:
 #     source: Higgins et al. 2017
 #     idea: 'More weight on the prior: single latents start to match single factors of variation.'
+#     thumbnail: fig-05-traversal
+#     result:
+#       claim: 'β-VAE score without training'
+#       model: 'untrained'
+#       says: 'An untrained encoder scores {ours} %; published: {paper} %'
 #     family:
 #       - model: β-VAE
 #         year: '2017'

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from aelib.plots import fewer_colors
 
-CARD = (480, 300)  # pixels; a card shows half as many in each direction
+CARD = (400, 250)  # pixels, about as wide as a card is shown
 PREVIEW = (1200, 630)  # what previews are cut to
 WHOLE = (1.2, 2.4)  # width over height of figures that a card shows whole; others are cut to fill it
 QUALITY = 50  # of a card's WebP

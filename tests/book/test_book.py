@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from book_weight import Loaded
 from browser import PHONE, WIDTH, complaints_of, needs_browser, prefer, requests_of, resize, wait_for
 from built import chapters_of, pages_of
 from selenium import webdriver
@@ -17,45 +18,32 @@ from set_address import ROOT, current_address, parts
 
 import aelib
 
-LOADING = {
-    "script": "src",
-    "img": "src",
-    "iframe": "src",
-    "source": "src",
-    "video": "src",
-    "audio": "src",
-    "link": "href",
-}
 
-
-class Resources(HTMLParser):
-    """Collects the addresses that a page loads by itself, and those that it links to."""
+class Links(HTMLParser):
+    """Collects the addresses that a page links to."""
 
     def __init__(self, page: Path) -> None:
         super().__init__()
-        self.loaded: list[str] = []
         self.linked: list[str] = []
         self.feed(page.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if values.get(LOADING.get(tag, "")):
-            self.loaded.append(str(values[LOADING[tag]]))
-        if tag == "a" and values.get("href"):
-            self.linked.append(str(values["href"]))
+        if tag == "a" and (url := dict(attrs).get("href")):
+            self.linked.append(url)
 
 
 def test_no_page_loads_anything_from_the_network(book: Path) -> None:
     pages = pages_of(book)
     assert len(pages) > 10
-    remote = {(page.name, url) for page in pages for url in Resources(page).loaded if url.startswith(("http", "//"))}
-    assert remote == set()
+    loaded = [(page.name, url) for page in pages for url in Loaded(page.read_text(encoding="utf-8")).urls]
+    assert loaded
+    assert [(name, url) for name, url in loaded if url.startswith(("http", "//"))] == []
 
 
 def test_every_link_inside_the_book_leads_somewhere(book: Path) -> None:
     dead = set()
     for page in pages_of(book):
-        for url in Resources(page).linked:
+        for url in Links(page).linked:
             target = url.split("#")[0].split("?")[0]
             if target and ":" not in target and not (page.parent / target).exists():
                 dead.add((page.name, url))
@@ -68,7 +56,7 @@ def test_a_chapters_button_opens_its_own_notebook_on_colab(book: Path) -> None:
     assert chapters
     for page in chapters:
         url = f"https://colab.research.google.com/github/{owner}/{name}/blob/main/notebooks/{page.stem}.ipynb"
-        found = [link for link in Resources(page).linked if "colab" in link]
+        found = [link for link in Links(page).linked if "colab" in link]
         assert set(found) == {url}
         assert (ROOT / "notebooks" / f"{page.stem}.ipynb").exists()
 
