@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from book_citations import AuthorYearLabels
 from built import chapters_of
-from pybtex.database import parse_string
+from pybtex.database import parse_file, parse_string
+from set_address import ROOT
 
 BIB = r"""
 @misc{one, author = {Hinton, Geoffrey E.}, year = {2002}}
@@ -21,6 +22,14 @@ BIB = r"""
 
 def labels(text: str) -> list[str]:
     return list(AuthorYearLabels().format_labels(list(parse_string(text, "bibtex").entries.values())))
+
+
+def test_every_work_of_the_bibliography_has_an_author_a_title_and_a_year() -> None:
+    works = parse_file(str(ROOT / "book" / "references.bib")).entries
+    assert len(works) > 50
+    for key, work in works.items():
+        assert work.persons.get("author") or work.persons.get("editor") or "organization" in work.fields, key
+        assert {"title", "year"} <= set(work.fields), key
 
 
 def test_labels_are_names_and_year() -> None:
