@@ -211,6 +211,7 @@ print(len(history))
         ("metrics", "sklearn", "from aelib.metrics import dci; dci(*4 * [None])"),
         ("metrics", "skimage", "import torch; from aelib.metrics import ssim; ssim(*2 * [torch.ones(2, 1, 9, 9)])"),
         ("metrics", "sklearn", "import torch; from aelib.models.pca import pca; pca(torch.rand(9, 1, 2, 2), 1)"),
+        ("estimators", "sklearn", "import aelib.estimators"),
         ("explorer", "matplotlib", "import aelib.explorer"),
         (
             "explorer",

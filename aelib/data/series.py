@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from aelib.extras import extra
 from aelib.interfaces import Batch
@@ -101,6 +101,10 @@ class Scaling:
             self.center, dtype=x.dtype, device=x.device
         )
 
+    def layer(self) -> nn.Module:
+        """What leads from raw windows, (N, window, channels), to those of the network, as a layer without weights."""
+        return Standard(self)
+
     def state(self) -> dict[str, Any]:
         """All that there is to keep, as JSON."""
         return {"center": list(self.center), "scale": list(self.scale), "window": self.window}
@@ -109,6 +113,19 @@ class Scaling:
     def from_state(cls, state: Mapping[str, Any]) -> "Scaling":
         """The scaling that gave this :meth:`state`."""
         return cls(tuple(state["center"]), tuple(state["scale"]), state["window"])
+
+
+class Standard(nn.Module):
+    """(x - center) / scale, channel by channel, in the arithmetic of what comes in."""
+
+    def __init__(self, scaling: Scaling) -> None:
+        super().__init__()
+        self.register_buffer("center", torch.tensor(scaling.center, dtype=torch.float64), persistent=False)
+        self.register_buffer("scale", torch.tensor(scaling.scale, dtype=torch.float64), persistent=False)
+
+    def forward(self, raw: Tensor) -> Tensor:
+        center, scale = self.get_buffer("center").to(raw.dtype), self.get_buffer("scale").to(raw.dtype)
+        return (raw - center) / scale
 
 
 def series(

@@ -14,6 +14,7 @@ from aelib.likelihoods.categorical import categorical_nll, code_counts, perplexi
 from aelib.likelihoods.gaussian import Gaussian, gaussian_kl, gaussian_kl_terms, gaussian_log_prob, squared_error
 from aelib.likelihoods.importance import importance_weighted_bound, log_weights
 from aelib.likelihoods.mixed import Mixed
+from aelib.likelihoods.surprise import surprise
 
 __all__ = [
     "Bernoulli",
@@ -32,5 +33,6 @@ __all__ = [
     "log_weights",
     "perplexity",
     "squared_error",
+    "surprise",
     "symbols_in_use",
 ]

@@ -180,7 +180,7 @@ class Unroll(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         places = self.get_buffer("places").to(z.dtype)
-        return torch.cat([z[:, None].expand(-1, self.steps, -1), places.expand(len(z), -1, -1)], 2)
+        return torch.cat([z[:, None].expand(-1, self.steps, -1), places.expand(z.shape[0], -1, -1)], 2)
 
 
 def stages(shape: Sequence[int], width: int, halvings: int | None = None, growth: int = GROWTH) -> list[Size]:

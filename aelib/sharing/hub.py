@@ -23,6 +23,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from aelib import __version__
+from aelib.data import Columns, Scaling
 from aelib.records.claims import Claim, from_row
 from aelib.sharing.card import TEMPLATE, model_card
 
@@ -38,6 +39,7 @@ def share(
     arguments: Mapping[str, Any],
     claims: Sequence[Claim] = (),
     made_by: Callable[..., nn.Module] | None = None,
+    transform: Columns | Scaling | None = None,
 ) -> "Shared":
     """Make a trained model ready to be shared.
 
@@ -49,6 +51,7 @@ def share(
             arguments of their own, as ``functools.partial(TopK, k=8)``; models, as what this function makes of them.
         claims: numbers for the card, e.g. ``load(RESULTS / "04_variational.full.json")`` or some of them.
         made_by: the function of ``aelib.models`` that made the model, if its class alone did not.
+        transform: what leads from raw data to the model, of a table or of series; it is kept beside the model.
 
     Raises:
         ValueError: the class or function is not one of ``aelib.models``, an argument cannot be written down as JSON,
@@ -57,7 +60,8 @@ def share(
     maker = made_by or type(model)
     name = f"{maker.__module__}.{maker.__qualname__}"
     rows = [asdict(claim) for claim in claims]
-    shared = Shared(name, {key: _encode(key, value) for key, value in arguments.items()}, rows)
+    kept = None if transform is None else {"class": type(transform).__name__, "state": transform.state()}
+    shared = Shared(name, {key: _encode(key, value) for key, value in arguments.items()}, rows, transform=kept)
     made, here = _layers(shared.model), _layers(model)
     for layer in [*here, *(layer for layer in made if layer not in here)]:
         if made.get(layer) != here.get(layer):
@@ -87,6 +91,7 @@ class Shared(
         arguments: its arguments, as JSON.
         claims: rows of claims, as in a record under ``results/``.
         format, aelib: what wrote the files; left to their defaults.
+        transform: the data's transform, its class and state as JSON; :attr:`transform` is the thing itself.
 
     Raises:
         ValueError: the class or its arguments are not among what can be shared, or another format; in
@@ -100,6 +105,7 @@ class Shared(
         claims: Sequence[Mapping[str, Any]] = (),
         format: str = FORMAT,
         aelib: str = __version__,
+        transform: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if format != FORMAT:
@@ -109,6 +115,8 @@ class Shared(
             )
         self.name, self.arguments = model, arguments
         self.claims = [from_row(row) for row in claims]
+        self.kept = transform
+        self.transform = None if transform is None else _transform(transform)
         made = _maker(model, ("aelib.models.",))
         try:
             with torch.random.fork_rng([]):  # its first weights are drawn for nothing
@@ -124,7 +132,8 @@ class Shared(
         return self.model(*inputs, **options)
 
     def _identity(self) -> str:
-        return json.dumps({"model": self.name, "arguments": self.arguments}, sort_keys=True)
+        told: dict[str, Any] = {"model": self.name, "arguments": self.arguments}
+        return json.dumps(told | ({"transform": self.kept} if self.kept else {}), sort_keys=True)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         # The weights say for themselves whose they are: a file that was exchanged is found out.
@@ -212,6 +221,16 @@ def _maker(name: str, packages: tuple[str, ...]) -> Callable[..., nn.Module]:
             "Only their classes and functions can be shared and loaded; nothing else is ever called."
         )
     return found
+
+
+def _transform(kept: Mapping[str, Any]) -> Columns | Scaling:
+    """What leads from raw data to a model, from its class and state."""
+    made: dict[str, type[Columns] | type[Scaling]] = {"Columns": Columns, "Scaling": Scaling}
+    if kept.get("class") not in made:
+        raise ValueError(
+            f"A shared model has the transform of a Columns or a Scaling; this one is {kept.get('class')!r}."
+        )
+    return made[kept["class"]].from_state(kept["state"])
 
 
 def _likelihood(name: str) -> Callable[..., Any]:

@@ -50,9 +50,7 @@ def to_onnx(
         ValueError: *x* has fewer than two examples, or onnxruntime's answers differ by more; nothing is then written.
     """
     with extra("onnx"):
-        import onnx
-        import onnxruntime
-        import onnxscript  # noqa: F401 (torch.onnx needs it)
+        import onnxruntime  # noqa: F401 (asked for before anything is looked at)
     encode, decode = getattr(model, "encode", None), getattr(model, "decode", None)
     if not callable(encode) or not callable(decode):
         raise TypeError(f"to_onnx takes a model with encode and decode; {type(model).__name__} has not both.")
@@ -67,36 +65,63 @@ def to_onnx(
         with torch.no_grad():
             z = encode(x)
             halves = {"encoder": (encode, x, ("x", "z")), "decoder": (decode, z, ("z", "x_hat"))}
-            for half, (method, given, (takes, gives)) in halves.items():
-                program = torch.onnx.export(
-                    _Half(model, method).eval(),
-                    (given,),
-                    dynamo=True,
-                    verbose=False,
-                    input_names=[takes],
-                    output_names=[gives],
-                    dynamic_shapes=({0: torch.export.Dim("batch")},),
+            for half, (method, given, names) in halves.items():
+                written[half], differences[half] = checked_export(
+                    _Half(model, method).eval(), given, names, f"{half} of {type(model).__name__}", tolerance
                 )
-                assert program is not None
-                proto = program.model_proto
-                proto.producer_name, proto.producer_version = f"aelib {type(model).__name__}", __version__
-                onnx.checker.check_model(proto, full_check=True)
-                written[half] = proto.SerializeToString()
-                session = onnxruntime.InferenceSession(written[half], providers=["CPUExecutionProvider"])
-                differences[half] = 0.0
-                for some in (given, given[:1], given[1:]):
-                    expected = method(some).cpu().numpy()
-                    (answer,) = session.run([gives], {takes: some.cpu().numpy()})
-                    difference = float(np.abs(answer - expected).max())
-                    if not difference <= tolerance * max(1.0, float(np.abs(expected).max())):
-                        raise ValueError(
-                            f"onnxruntime's {half} of {type(model).__name__} differs from PyTorch's by "
-                            f"{difference:.3g}, more than the tolerance of {tolerance:g} allows. Nothing was written."
-                        )
-                    differences[half] = max(differences[half], difference)
     finally:
         model.train(was_training)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for half, content in written.items():
         (Path(folder) / f"{half}.onnx").write_bytes(content)
     return differences
+
+
+def checked_export(
+    module: nn.Module, given: Tensor, names: tuple[str, str], what: str, tolerance: float
+) -> tuple[bytes, float]:
+    """A module in evaluation mode as an ONNX file's content, and how far onnxruntime's answers are from PyTorch's.
+
+    Args:
+        module: from one tensor to one.
+        given: a batch of two examples or more; any size will do later.
+        names: of the input and the output.
+        what: what it is, for errors.
+        tolerance: as for :func:`to_onnx`.
+
+    Raises:
+        ModuleNotFoundError: a package is missing.
+        ValueError: the answers differ by more.
+    """
+    with extra("onnx"):
+        import onnx
+        import onnxruntime
+        import onnxscript  # noqa: F401 (torch.onnx needs it)
+    takes, gives = names
+    program = torch.onnx.export(
+        module,
+        (given,),
+        dynamo=True,
+        verbose=False,
+        input_names=[takes],
+        output_names=[gives],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+    )
+    assert program is not None
+    proto = program.model_proto
+    proto.producer_name, proto.producer_version = f"aelib {what}", __version__
+    onnx.checker.check_model(proto, full_check=True)
+    content = proto.SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    largest = 0.0
+    for some in (given, given[:1], given[1:]):
+        expected = module(some).cpu().numpy()
+        (answer,) = session.run([gives], {takes: some.cpu().numpy()})
+        difference = float(np.abs(answer - expected).max())
+        if not difference <= tolerance * max(1.0, float(np.abs(expected).max())):
+            raise ValueError(
+                f"onnxruntime's {what} differs from PyTorch's by {difference:.3g}, more than the tolerance of "
+                f"{tolerance:g} allows. Nothing was written."
+            )
+        largest = max(largest, difference)
+    return content, largest

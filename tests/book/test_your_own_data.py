@@ -35,7 +35,7 @@ def photos(tmp_path: Path) -> Path:
 def test_the_blocks_run(photos: Path) -> None:
     assert len(BLOCKS) >= 2
     environment = {"PYTHONPATH": str(ROOT), "AELIB_DATA": str(photos / "cache"), "OMP_NUM_THREADS": "1"}
-    code = "import warnings\nwarnings.simplefilter('error')\n" + "\n".join(BLOCKS)
+    code = "\n".join(BLOCKS)
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=photos, env=os.environ | environment, capture_output=True, text=True
     )
@@ -45,5 +45,7 @@ def test_the_blocks_run(photos: Path) -> None:
     assert said[1] == "48 12"
     assert "3×32×32 → 8×16×16 → 16×8×8 → 32×4×4 → 2 numbers" in run.stdout
     assert "240 training and 60 test rows" in run.stdout
-    assert said[-1] == "(1000,) 700"
+    assert "(1000,) 700" in said
+    assert float(next(line for line in said if line.startswith("AUC")).split()[1]) > 0.8
+    assert (photos / "people.onnx").stat().st_size > 1000
     assert (photos / "map.html").read_text(encoding="utf-8").count("<aelib-explorer") == 1

@@ -16,6 +16,7 @@ each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.rel
 RESTRICTED_UNPICKLER = "aelib/data/fetch/formats.py"  # reads arrays only; tests/support/faults.py attacks it
 # Tests make the pickles that it must read, and those that it must refuse.
 TESTS = ("data/test_data.py", "data/test_data_faults.py", "support/faults.py", "support/tiny_mnist.py")
+JOBLIB = "tests/test_estimators.py"  # reads what it has just written, as scikit-learn's users do
 PICKLES = {RESTRICTED_UNPICKLER, *(f"tests/{name}" for name in TESTS)}
 
 
@@ -51,6 +52,8 @@ def test_nothing_unsafe_is_called(path: Path) -> None:
     found = faults(path.read_text(encoding="utf-8"))
     if str(path.relative_to(ROOT)) in PICKLES:
         found = [line for line in found if not line.endswith("imports pickle")]
+    if str(path.relative_to(ROOT)) == JOBLIB:
+        found = [line for line in found if not line.endswith("joblib.load makes any object")]
     assert found == []
 
 
