@@ -4,6 +4,7 @@ They fit into pipelines and searches, and joblib keeps them: what is written of 
 safetensors. The networks are those of :mod:`aelib.models.sized`, the training is :func:`aelib.training.fit`.
 """
 
+import copy
 from typing import Any, Self
 
 import numpy as np
@@ -242,8 +243,10 @@ class AutoencoderDetector(OutlierMixin, _Estimator):
             return -surprise(self.network_, x).numpy()
 
     def scoring(self) -> nn.Module:
-        """From raw rows, (N, features), to their scores, (N,), as one module: what
-        :func:`aelib.sharing.path_to_onnx.path_to_onnx` takes."""
+        """From raw rows, (N, features) float64, to their scores, (N,) float32, as one module.
+
+        It is a copy: what :func:`aelib.sharing.path_to_onnx.path_to_onnx` takes.
+        """
         check_is_fitted(self)
         return _Scoring(self)
 
@@ -253,12 +256,12 @@ class _Scoring(nn.Module):
 
     def __init__(self, detector: AutoencoderDetector) -> None:
         super().__init__()
-        self.network = detector.network_
+        self.network = copy.deepcopy(detector.network_).float()
         self.channels = detector.architecture_[2] if detector.architecture_[0] == "sequence" else 0
         self.register_buffer("center", torch.tensor(detector.scaler_.mean_))
         self.register_buffer("scale", torch.tensor(detector.scaler_.scale_))
 
     def forward(self, raw: Tensor) -> Tensor:
-        x = (raw - self.get_buffer("center")) / self.get_buffer("scale")
+        x = ((raw - self.get_buffer("center")) / self.get_buffer("scale")).float()
         x = x.unflatten(1, (-1, self.channels)) if self.channels else x
         return -surprise(self.network, x)
