@@ -213,7 +213,7 @@ def train_toy(name, seed, make=Seq2Seq, epochs=epochs, **options):
 
 # %% [markdown]
 # At each step the fraction of right words in the batch is noted, the words before each being told. In the first epoch every batch is new, so this is a test too. How many steps until nine words in ten are right?
-# We average over ten steps, for batches differ.
+# We average over ten steps, because batches differ.
 
 # %%
 runs = {(name, seed): train_toy(name, seed, reverse=name == "Reversed") for name in ("Reversed", "In order") for seed in seeds}
@@ -298,11 +298,11 @@ figure.axes[0].axvline(20.5, color="gray", linewidth=0.8)
 figure
 
 # %% [markdown]
-# Left of the gray line little depends on length: the code has room. Right of it all three lose ground with every word. They were never asked to keep a 21st word, and the states that they would need lie outside of those they have practiced. The one with attention falls last and deepest; the next section says why.
+# Left of the gray line little depends on length: the code has room. Right of it all three lose ground with every word. They were never asked to keep a 21st word, and the states that they would need lie outside of those they have practiced. The accuracy of the one with attention falls last, and furthest; the next section says why.
 #
 # ## Attention: around the bottleneck
 #
-# The network with attention needs a word. Its decoder does not have to live on $z$ alone: at each place it may look back at all states $\bar h_s$ of the encoder and take a weighted mean of them {cite}`bahdanau2015neural,luong2015effective`,
+# The network with attention needs an explanation. Its decoder does not have to live on $z$ alone: at each place it may look back at all states $\bar h_s$ of the encoder and take a weighted mean of them {cite}`bahdanau2015neural,luong2015effective`,
 #
 # ```{math}
 # :label: eq-07-attention
@@ -405,7 +405,7 @@ places_of = [by_words[int(share * (len(texts) - 1))] for share in (0.02, 0.1, 0.
 explorer.texts([way(first, last) for first, last in zip(places_of[::2], places_of[1::2], strict=True)])
 
 # %% [markdown]
-# A few such ways are an anecdote. Here is a count: the points halfway between two test sentences, a thousand pairs.
+# A few such paths are an anecdote. Here is a count: the points halfway between two test sentences, a thousand pairs.
 
 # %%
 pairs = torch.randperm(len(z), generator=torch.Generator().manual_seed(0))[: len(z) // 2 * 2].view(2, -1)
@@ -431,7 +431,7 @@ print(f"unknown words {unknown:.1%}; padding {data.padding(64):.0%} in random ba
 # %% [markdown]
 # Lengths vary, so random batches are full of padding. *Buckets* put sentences of like length together: the same work in fewer places.
 #
-# What of strange sentences? An empty one is just its end mark. One of unknown words only is a list of `<unknown>`. A very long one is cut. Only where not a single word is known is there nothing to do, and the error says so.
+# What about unusual sentences? An empty one is just its end mark. One of unknown words only is a list of `<unknown>`. A very long one is cut. Only where not a single word is known is there nothing to do, and the error says so.
 
 # %%
 odd = [[], ["zyzzyva"], ["good"] * 5_000]
@@ -495,7 +495,7 @@ for row, again in zip(exam.x[:2], rewritten(reader, exam[:2]), strict=True):
     print("\nread: ", " ".join(lexicon.decode(row)), "\nwrote:", " ".join(lexicon.decode(again)))
 
 # %% [markdown]
-# On its own it writes `<unknown>` and nothing else: that is the likeliest entry, one word in five, and the code never says enough to prefer another. The nats a word tell more. 4.24 is far below 7.60, but a decoder that is told the words before gets most of that from them. So this code holds little. This is the honest state of the start that we now test.
+# On its own it writes `<unknown>` and nothing else: that is the likeliest entry, one word in five, and the code never says enough to prefer another. The nats a word tell more. 4.24 is far below 7.60, but a decoder that is told the words before gets most of that from them. So this code holds little. That is the start that we now test.
 #
 # Now the labels: 2,000 of them, and then all that are left beside 2,000 held-out reviews. Two starts, *pretrained* and *random*, with the same network and the same labels in the same order. The learning rate may differ: each start gets the one that is best on the held-out reviews, with seed 0.
 

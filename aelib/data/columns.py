@@ -59,7 +59,7 @@ class Columns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the columns, in the order of a row's blocks: that of the terms of a ``Mixed`` likelihood."""
+        """Of the columns, in the order of a row's blocks, which is that of the terms of a ``Mixed`` likelihood."""
         return tuple(c.name for c in self.columns)
 
     @property

@@ -15,7 +15,7 @@ from torch.nn import functional
 from aelib.data.imageset import Batch, ImageSet, Index
 
 FACTORS = {"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
-"""The factors and how many values each takes, in the order of the original: the last one changes fastest."""
+"""The factors and how many values each takes, in the order of the original; the last one changes fastest."""
 
 SHAPES = ("square", "ellipse", "heart")
 SIZE = 64  # pixels, the side of an image

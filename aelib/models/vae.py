@@ -45,7 +45,7 @@ class VAEOutput(NamedTuple):
 
     @property
     def x_hat(self) -> Tensor:
-        """The images: the mean of p(x | z)."""
+        """The images, each the mean of p(x | z)."""
         return self.likelihood.mean(self.logits)
 
 

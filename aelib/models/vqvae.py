@@ -33,7 +33,7 @@ class VQOutput(NamedTuple):
 
     @property
     def perplexity(self) -> Tensor:
-        """Of the batch's indices: how many codes would be in use if all were used equally often."""
+        """How many codes would be in use if all were used equally often, by the batch's indices."""
         return symbols_in_use(self.indices)[1]
 
     @property

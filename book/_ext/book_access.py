@@ -14,7 +14,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxTranslator
 
 Visit = Callable[[SphinxTranslator, nodes.Element], None]
-EMPTY_HEAD = re.compile(r"<th((?: [^>]*)?)>\s*</th>")
+EMPTY_HEAD = re.compile(r"<th(?: [^>]*)?>\s*</th>")
 LINES = (  # of a long signature
     ("<dl>", '<span class="sig-lines">'),
     ("</dl>", "</span>"),
@@ -32,7 +32,7 @@ class NoEmptyHeads(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         for raw in self.document.findall(nodes.raw):
             if raw.get("format") == "html" and "<th" in raw.astext():
-                raw.replace_self(nodes.raw("", EMPTY_HEAD.sub(r"<td\1></td>", raw.astext()), **raw.attributes))
+                raw.replace_self(nodes.raw("", EMPTY_HEAD.sub("<td></td>", raw.astext()), **raw.attributes))
 
 
 def mended(kind: str, *changes: tuple[str, str]) -> tuple[Visit, Visit]:

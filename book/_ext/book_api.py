@@ -1,6 +1,6 @@
 """API pages that list themselves: of a package its modules, each on a page of its own; of a module what it defines.
 
-A fence ``{api} aelib.models`` becomes a table of that package's modules. Their pages are written before Sphinx looks
+A fence ``{api} aelib.models`` becomes a list of that package's modules. Their pages are written before Sphinx looks
 for pages, so that a new file in ``aelib/models/`` has its own at the next build. A fence ``{floors}`` becomes the table
 of the package's parts, from the floors in pyproject.toml.
 """
@@ -44,22 +44,22 @@ def defined(name: str) -> list[str]:
     return [key for key, value in kinds if value.__module__ == name and not key.startswith("_")]
 
 
-def first_line(name: str) -> str:
-    """The first line of a module's documentation, as Markdown."""
-    said = (importlib.import_module(name).__doc__ or "").strip().partition("\n")[0]
+def summary(name: str) -> str:
+    """The first paragraph of a module's documentation, as Markdown on one line."""
+    said = " ".join((importlib.import_module(name).__doc__ or "").partition("\n\n")[0].split())
+    said = re.sub(r":math:`([^`]*)`", r"$\1$", said)
     return re.sub(r":\w+:`~?([^`]*)`", r"`\1`", said.replace("``", "`"))
 
 
 def documentation(name: str) -> str:
-    """MyST that documents what a module defines, not what it passes on; of a package, a table of what is in it."""
+    """MyST that documents what a module defines, not what it passes on; of a package, a list of what is in it."""
     if not inner(name):
         return f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n```\n"
-    rows = ["| module | what it is | what it defines |", "| --- | --- | --- |"]
+    items = []
     for child in inner(name):
         names = ", ".join(f"`{one}`" for one in defined(child))
-        rows.append(f"| [`{child}`](/{PAGES}/{child}.md) | {first_line(child)} | {names} |")
-    table = "\n".join(rows)
-    return f"```{{eval-rst}}\n.. automodule:: {name}\n```\n\n:::{{div}} api-table\n{table}\n:::\n"
+        items.append(f"[`{child}`](/{PAGES}/{child}.md)\n: {summary(child)}\n\n  {names}\n")
+    return f"```{{eval-rst}}\n.. automodule:: {name}\n```\n\n" + "\n".join(items)
 
 
 def fences() -> list[str]:
@@ -99,7 +99,7 @@ def floors() -> str:
         for name in (f"aelib.{part}" for part in parts):
             if name not in pages:
                 raise ValueError(f"No page in book/api/ has the fence ```{{api}} {name}: add one, and to _toc.yml.")
-            lines.append(f"| {height} | [`{name}`]({pages[name]}.md) | {first_line(name)} |")
+            lines.append(f"| {height} | [`{name}`]({pages[name]}.md) | {summary(name)} |")
     return "\n".join(lines)
 
 

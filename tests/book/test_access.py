@@ -6,7 +6,7 @@ from pathlib import Path
 import axe
 import pytest
 from browser import needs_browser, prefer, wait_for
-from built import pages_of
+from built import chapters_of, pages_of
 from selenium import webdriver
 
 KINDS = ("api/modules/", "_modules/")  # pages made by one pattern: a few stand for all
@@ -46,3 +46,19 @@ def test_the_checker_sees_a_fault(book: Path, driver: webdriver.Chrome) -> None:
     driver.get((book / "glossary.html").as_uri())
     driver.execute_script("document.querySelector('article').innerHTML += '<button></button><img src=\"x.png\">'")
     assert {fault.partition(":")[0] for fault in axe.violations(driver)} == {"button-name", "image-alt"}
+
+
+@needs_browser
+@pytest.mark.browser
+def test_nothing_moves_for_those_who_ask_for_that(book: Path, driver: webdriver.Chrome) -> None:
+    moving = """
+        const styles = [...document.querySelectorAll('*')].map(element => getComputedStyle(element));
+        return styles.filter(style => style.animationName !== 'none' || parseFloat(style.transitionDuration) > 0
+            || style.scrollBehavior === 'smooth').length;
+    """
+    driver.get(next(chapters_of(book)).as_uri())
+    driver.execute_script("document.querySelector('details.hide').open = true")
+    assert driver.execute_script(moving) > 0
+    motion = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", motion)
+    assert driver.execute_script(moving) == 0

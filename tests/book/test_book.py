@@ -68,7 +68,7 @@ def test_what_the_front_pages_point_to_exists(page: str) -> None:
 
 
 def test_every_module_of_the_package_is_documented(book: Path) -> None:
-    text = "".join(page.read_text(encoding="utf-8") for page in (book / "api").glob("*.html"))
+    text = "".join(page.read_text(encoding="utf-8") for page in (book / "api").rglob("*.html"))
     modules = [info.name for info in pkgutil.walk_packages(aelib.__path__, "aelib.")]
     assert [name for name in modules if f'id="module-{name}"' not in text] == []
 

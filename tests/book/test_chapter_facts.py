@@ -96,8 +96,8 @@ def test_a_header_is_read(tmp_path: Path) -> None:
     [
         (["source: x"], r"99_tiny\.py, 'chapter' in the header has no entry 'idea': add a line 'idea: …'\."),
         (
-            ["idea: x", "colour: red"],
-            r"has the entry 'colour'; it takes idea, source, thumbnail, result, family, summary\.",
+            ["idea: x", "shade: red"],
+            r"has the entry 'shade'; it takes idea, source, thumbnail, result, family, summary\.",
         ),
         (["idea: ''"], "'idea' is empty; write it, or leave the line out"),
         (["idea: 12"], "'idea' is 12, which is no text; put it in quotes"),

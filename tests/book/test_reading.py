@@ -69,3 +69,31 @@ def test_a_figure_that_is_shown_whole_has_no_button(book: Path, driver: webdrive
     narrow = "[...document.querySelectorAll('figure img')].find(image => image.naturalWidth < 500)"
     wait_for(driver, f"return {narrow}?.complete")
     assert driver.execute_script(f"return {narrow}.closest('figure').querySelector('.zoom-button').hidden")
+
+
+# What stands out of an explorer at the right, after it has been scrolled to and has shown itself.
+STANDS_OUT = """
+    const edge = arguments[0].getBoundingClientRect().right + 0.5;
+    const parts = [...arguments[0].shadowRoot.querySelectorAll('*')];
+    const box = (part) => part.getBoundingClientRect();
+    return parts.filter(part => box(part).width && box(part).right > edge).map(part => part.outerHTML.slice(0, 100));
+"""
+SHOWN = "return arguments[0].shadowRoot?.querySelector('canvas, .picture, li') != null"
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [PHONE, LAPTOP])
+def test_explorers_are_whole(book: Path, driver: webdriver.Chrome, width: int) -> None:
+    resize(driver, width)
+    seen = 0
+    for page in chapters_of(book):
+        if "<aelib-explorer" not in page.read_text(encoding="utf-8"):
+            continue
+        driver.get(page.as_uri())
+        for explorer in driver.find_elements(By.CSS_SELECTOR, "aelib-explorer"):
+            driver.execute_script("arguments[0].scrollIntoView()", explorer)
+            wait_for(driver, SHOWN, explorer)
+            assert driver.execute_script(STANDS_OUT, explorer) == [], page.name
+            seen += 1
+    assert seen >= 8

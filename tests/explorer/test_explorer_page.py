@@ -91,7 +91,7 @@ def position(driver: Chrome, host: WebElement) -> Tensor:
 
 def test_a_drag_the_keys_and_a_finger_decode_what_pytorch_decodes(driver, hosts):
     host, model = started(driver, hosts[0]), trained()[0][NASTY]
-    assert inside(host, "h4")[0].text == NASTY
+    assert inside(host, "h3")[0].text == NASTY
     shows(driver, host, model, 0, position(driver, host))
     pad = inside(host, ".pad")[0]
     pad.send_keys(Keys.HOME)

@@ -4,7 +4,7 @@ export const STYLE = `
 :host { display: block; position: relative; max-width: 60rem; padding: 5px; margin-bottom: 1.2rem; line-height: 1.4; }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
-h4 { margin: 0 0 .3rem; font-size: 1em; font-weight: 600; }
+h3 { margin: 0 0 .3rem; font-size: 1em; font-weight: 600; }
 p, figure { margin: 0; }
 canvas { display: block; }
 .picture { width: 100%; image-rendering: pixelated; border: 1px solid var(--line); border-radius: 3px; }
@@ -29,7 +29,7 @@ label { display: inline-flex; align-items: center; gap: .4rem; }
 .panels { display: grid; gap: 1.2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 13rem), 1fr)); }
 .panels.single { grid-template-columns: minmax(0, 1fr); }
 .panels.single .panel { display: grid; grid-template-columns: minmax(0, 26rem) minmax(0, 1fr); gap: 1rem; }
-.panels.single .strip, .brief h4 { grid-column: 1 / -1; }
+.panels.single .strip, .brief h3 { grid-column: 1 / -1; }
 .brief { grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
 .brief .panel { display: grid; grid-template-columns: 3fr 2fr; gap: 0 .8rem; }
 .pad { position: relative; width: 100%; max-width: 26rem; aspect-ratio: 1; cursor: crosshair; user-select: none;

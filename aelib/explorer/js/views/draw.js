@@ -24,7 +24,7 @@ async function panel(ui, data, model, images, name) {
     `${data.unseen.toLocaleString("en")} ${data.noun}s that it was not trained on`);
   const near = Array.from({ length: NEAREST }, () => picture(ui, images.shape));
   const node = el("section", { className: "panel", "aria-label": model.name },
-    el("h4", { textContent: model.name }),
+    el("h3", { textContent: model.name }),
     el("div", { className: "pair" }, decoded.node, errors.node), ...(strange ? strange.nodes : []),
     el("p", { className: "title", textContent: d === 1 ? "the code" : `the code, ${d} numbers` }), code.node,
     el("p", { className: "title", textContent: `nearest known ${data.noun}s, by code` }),

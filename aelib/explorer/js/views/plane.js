@@ -123,7 +123,7 @@ export async function plane(ui, data) {
     }
 
     const node = el("section", { className: "panel", "aria-label": model.name },
-      ...(single ? [] : [el("h4", { textContent: model.name })]), board.node, aside, line.node);
+      ...(single ? [] : [el("h3", { textContent: model.name })]), board.node, aside, line.node);
     return { node, model, decode, show, fill, redraw: board.redraw };
   }));
 
