@@ -63,7 +63,7 @@ def path_to_onnx(path: nn.Module, raw: Tensor, file: str | os.PathLike[str], *, 
     path.eval()
     try:
         with torch.no_grad():
-            content, difference = checked_export(path, raw, ("raw", "score"), type(path).__name__, tolerance)
+            content, difference = checked_export(path, raw, ("raw", "score"), tolerance, "score", type(path).__name__)
     finally:
         path.train(was_training)
     target = Path(file)

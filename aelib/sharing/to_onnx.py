@@ -67,7 +67,7 @@ def to_onnx(
             halves = {"encoder": (encode, x, ("x", "z")), "decoder": (decode, z, ("z", "x_hat"))}
             for half, (method, given, names) in halves.items():
                 written[half], differences[half] = checked_export(
-                    _Half(model, method).eval(), given, names, f"{half} of {type(model).__name__}", tolerance
+                    _Half(model, method).eval(), given, names, tolerance, half, type(model).__name__
                 )
     finally:
         model.train(was_training)
@@ -78,7 +78,7 @@ def to_onnx(
 
 
 def checked_export(
-    module: nn.Module, given: Tensor, names: tuple[str, str], what: str, tolerance: float
+    module: nn.Module, given: Tensor, names: tuple[str, str], tolerance: float, part: str, model: str
 ) -> tuple[bytes, float]:
     """A module in evaluation mode as an ONNX file's content, and how far onnxruntime's answers are from PyTorch's.
 
@@ -86,8 +86,8 @@ def checked_export(
         module: from one tensor to one.
         given: a batch of two examples or more; any size will do later.
         names: of the input and the output.
-        what: what it is, for errors.
         tolerance: as for :func:`to_onnx`.
+        part, model: what is exported of what, for errors; the file says of what.
 
     Raises:
         ModuleNotFoundError: a package is missing.
@@ -109,7 +109,7 @@ def checked_export(
     )
     assert program is not None
     proto = program.model_proto
-    proto.producer_name, proto.producer_version = f"aelib {what}", __version__
+    proto.producer_name, proto.producer_version = f"aelib {model}", __version__
     onnx.checker.check_model(proto, full_check=True)
     content = proto.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -120,8 +120,8 @@ def checked_export(
         difference = float(np.abs(answer - expected).max())
         if not difference <= tolerance * max(1.0, float(np.abs(expected).max())):
             raise ValueError(
-                f"onnxruntime's {what} differs from PyTorch's by {difference:.3g}, more than the tolerance of "
-                f"{tolerance:g} allows. Nothing was written."
+                f"onnxruntime's {part} of {model} differs from PyTorch's by {difference:.3g}, more than the tolerance "
+                f"of {tolerance:g} allows. Nothing was written."
             )
         largest = max(largest, difference)
     return content, largest

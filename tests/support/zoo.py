@@ -22,7 +22,7 @@ from aelib.models.adversarial import (
     SaturatingGeneratorLoss,
     SupervisedReconstructionLoss,
 )
-from aelib.models.autoencoder import Autoencoder, CrossEntropy, RectifiedDense, SquaredError
+from aelib.models.autoencoder import Autoencoder, CrossEntropy, Reconstruct, RectifiedDense, SquaredError
 from aelib.models.beta_vae import Capacity, TotalCorrelation
 from aelib.models.boltzmann import RBM, ContrastiveDivergence
 from aelib.models.contractive import (
@@ -39,6 +39,7 @@ from aelib.models.pixelcnn import PixelCNN, SymbolLikelihood
 from aelib.models.quantizers import FSQ, EMAQuantizer, Quantizer, VectorQuantizer
 from aelib.models.recurrent import AttentionSeq2Seq, Seq2Seq, SequenceClassifier, TokenCrossEntropy
 from aelib.models.rows import RowCode, RowStates
+from aelib.models.sized import conv_autoencoder
 from aelib.models.sparse import AuxK, DeadUnits, GatedSparse, KLSparse, L0Sparse, L1Sparse, Sparse, SparseAutoencoder
 from aelib.models.sparse_activations import BatchTopK, GatedReLU, JumpReLU, TopK
 from aelib.models.stacked import Classifier, LabelCrossEntropy, OnCodes
@@ -125,6 +126,10 @@ def sentences() -> TextSet:
 
 
 TRAININGS: dict[str, Training] = {
+    "own pictures, their likelihood": Training(
+        lambda: {"ae": conv_autoencoder(SHAPE, 3, width=4, likelihood=Gaussian(0.3), show=False)},
+        (Phase(Reconstruct()),),
+    ),
     "00 dense, squared error": Training(dense, (Phase(SquaredError()),)),
     "01 dense, cross-entropy": Training(dense, (Phase(CrossEntropy()),)),
     "01 RBM": Training(
