@@ -21,6 +21,7 @@ from aelib.records.provenance import RESULTS
 from aelib.records.tally import PAPER, TARGET, tally
 
 NAMES = ("claim", *HEAD[1:])
+NONE = {"–": "none"}  # the class of a cell without a value: a phone leaves it out
 
 
 class Ledger(SphinxDirective):
@@ -157,7 +158,10 @@ class LedgerRows(Ledger):
         for place, verdict in ((3, claim.against_paper), (5, claim.against_target)):
             if verdict:
                 found[place] = f"<span>{mark(verdict)} {found[place]}</span>"
-        return "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in zip(NAMES, found, strict=True))
+        return "".join(
+            f'<td data-label="{name}" class="{NONE.get(cell, "some")}">{cell}</td>'
+            for name, cell in zip(NAMES, found, strict=True)
+        )
 
 
 def section_id(docname: str) -> str:

@@ -81,8 +81,9 @@ def strip(claim: Claim, ends: tuple[float, float]) -> str:
     if ratio is None:  # of the other sign, or zero: off the axis, on the side of less
         parts.append(f'<text x="{MARGIN:g}%" y="50%" class="off">off the axis</text>')
     else:
-        if len(seeds) > 1:
-            least, most = place(min(seeds), ends), place(max(seeds), ends)
+        if len(claim.values) > 1:  # a seed of the other sign is beyond the axis
+            least = place(min(seeds) if len(seeds) == len(claim.values) else ends[0], ends)
+            most = place(max(seeds), ends)
             parts.append(f'<line class="whisker" x1="{least:.3f}%" x2="{most:.3f}%" y1="50%" y2="50%"/>')
         parts.append(
             f'<use class="dot" href="#mark-{css_class(claim.against_paper)}" x="{place(ratio, ends):.3f}%" y="50%"/>'

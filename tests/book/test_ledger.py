@@ -46,6 +46,7 @@ def test_a_whisker_reaches_from_the_least_seed_to_the_largest() -> None:
     (dot,) = (float(found) for found in re.findall(r'#mark-\S+" x="(.+?)%"', drawn))
     assert (least, dot, most) == pytest.approx([place(ratio, ENDS) for ratio in (0.5, 1.25, 2.0)], abs=1e-3)
     assert "whisker" not in strip(claim([1.0]), ENDS)
+    assert f'whisker" x1="{MARGIN:.3f}%"' in strip(claim([-1.0, 4.0]), ENDS)  # a seed of the other sign
 
 
 def test_a_difference_of_the_other_sign_has_no_place_on_the_axis() -> None:
@@ -114,7 +115,7 @@ def test_rows_are_filtered_and_sorted(book: Path, driver: webdriver.Chrome) -> N
     assert shown == f"{counts.against_paper['better']} of {len(PUBLISHED)}"
     Select(driver.find_element("name", "chapter")).select_by_index(1)
     assert len({row["chapter"] for row in driver.execute_script(VISIBLE, ROWS)}) <= 1
-    driver.find_element("css selector", "form.filters button").click()
+    driver.execute_script("document.querySelector('form.filters button').click()")
     wait_for(
         driver,
         "return document.querySelector('form.filters output').textContent.startsWith(arguments[0])",

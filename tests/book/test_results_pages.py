@@ -64,7 +64,7 @@ def test_cards_are_filtered_by_words_and_by_what_keeps_from_copying(book: Path, 
     assert {card["copying"] for card in found} == {way}
     driver.find_element("name", "words").send_keys("Rounding codebook")
     assert len(driver.execute_script(SHOWN)) == 1  # FSQ: every word, in any order and case
-    driver.find_element("css selector", "form.filters button").click()
+    driver.execute_script("document.querySelector('form.filters button').click()")
     output = "return document.querySelector('form.filters output').textContent === arguments[0]"
     wait_for(driver, output, f"{len(everything)} of {len(everything)}")
 
