@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bars import Bar, bars
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
@@ -153,7 +154,7 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
 
 
 class PageWeights(SphinxDirective):
-    """A table of what opening each page loads, the heaviest first."""
+    """What opening each page loads, a bar for each, the heaviest first."""
 
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()
@@ -161,30 +162,35 @@ class PageWeights(SphinxDirective):
 
 
 def print_weights(app: Sphinx, exception: Exception | None) -> None:
-    """Put the table where the directive stood: only now are the pages what they weigh."""
+    """Put the bars where the directive stood: only now are the pages what they weigh."""
     if exception or app.builder.format != "html":
         return
     folder = Path(app.outdir)
     written = [folder / f"{name}.html" for name in app.env.found_docs]
     marked = [page for page in written if page.is_file() and MARK in page.read_text(encoding="utf-8")]
     if marked:
-        table = weights_html({name: folder / f"{name}.html" for name in app.env.found_docs}, app)
+        drawn = weights_html({name: folder / f"{name}.html" for name in app.env.found_docs}, app)
         for page in marked:
-            page.write_text(page.read_text(encoding="utf-8").replace(MARK, table), encoding="utf-8")
+            page.write_text(page.read_text(encoding="utf-8").replace(MARK, drawn), encoding="utf-8")
 
 
 def weights_html(named: dict[str, Path], app: Sphinx) -> str:
-    """The table."""
+    """A bar for each page."""
     rows = sorted(
         ((weight(page), page.stat().st_size, name) for name, page in named.items() if page.is_file()), reverse=True
     )
-    head = "".join(f'<th scope="col">{title}</th>' for title in ("Page", "Loaded, kB", "Of which the page itself, kB"))
-    body = "".join(
-        f'<tr><td><a href="{app.builder.get_target_uri(name)}">{html.escape(app.env.titles[name].astext())}</a></td>'
-        f"<td>{total / KILO:,.0f}</td><td>{own / KILO:,.0f}</td></tr>"
-        for total, own, name in rows
+    return bars(
+        [
+            Bar(
+                f'<a href="{app.builder.get_target_uri(name)}">{html.escape(app.env.titles[name].astext())}</a>',
+                total / KILO,
+                total / KILO,
+                total / KILO,
+                f"<b>{total / KILO:,.0f} kB</b> <small>{own / KILO:,.0f} the page itself</small>",
+            )
+            for total, own, name in rows
+        ]
     )
-    return f'<table class="page-weights"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def icons(folder: Path) -> Iterator[str]:
