@@ -504,9 +504,17 @@ plots.style.finish(figure)
 
 # %%
 expected = [min(20, int((eigenvalues > beta).sum())) for beta in STEPS]
-pd.DataFrame({"predicted": expected, "trained": counted}, index=STEPS).T
+nats = [0.5 * (eigenvalues[:20] / beta).clamp(min=1).log().sum() for beta in STEPS]
+sent = [staircase(beta).load().measures["KL"] for beta in STEPS]
+table = {"latents, predicted": expected, "active units": counted}
+table |= {"nats, predicted": [one.item() for one in nats], "KL, nats": sent}
+pd.DataFrame(table, index=STEPS).T.round(2)
 
 # %% [markdown]
+# Even the divergence is predicted. The latent of an eigenvalue $\lambda$ has a posterior of variance
+# $\beta \sigma_x^2 / \lambda$, and means that fill up the rest of the prior's variance of 1. By the closed form of
+# [chapter 4](04_variational) that is $\tfrac12 \log (\lambda / \beta \sigma_x^2)$ nats.
+#
 # So a latent that is off need not be a failure of training. At its β, it does not pay.
 #
 # ## Rate and distortion
