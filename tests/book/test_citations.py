@@ -24,12 +24,12 @@ def labels(text: str) -> list[str]:
     return list(AuthorYearLabels().format_labels(list(parse_string(text, "bibtex").entries.values())))
 
 
-def test_every_work_of_the_bibliography_has_an_author_a_title_and_a_year() -> None:
+def test_every_work_of_the_bibliography_has_an_author_and_a_title() -> None:
     works = parse_file(str(ROOT / "book" / "references.bib")).entries
     assert len(works) > 50
     for key, work in works.items():
         assert work.persons.get("author") or work.persons.get("editor") or "organization" in work.fields, key
-        assert {"title", "year"} <= set(work.fields), key
+        assert "title" in work.fields, key
 
 
 def test_labels_are_names_and_year() -> None:
