@@ -95,8 +95,8 @@ class Claim:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The least and the largest value that the unit allows: a percentage, ``"0 to 1"``, ``"of 50"``. A contrast has
-        none, for a difference of percentages can be below 0.
+        """The least and the largest value that the unit allows, where it is a percentage, ``"0 to 1"`` or ``"of 50"``.
+        A contrast has none, for a difference of percentages can be below 0.
         """
         if self.contrast or (self.unit not in ("%", "0 to 1") and not re.fullmatch(r"of \d+", self.unit)):
             return -math.inf, math.inf

@@ -38,7 +38,7 @@ class Column:
 
     @property
     def best(self) -> list[Claim]:
-        r"""The best, and those that are level with it: closer than the spread of both over seeds.
+        r"""The best, and those that are level with it, closer than the spread of both over seeds.
 
         :math:`|m_a - m_b| \le \sqrt{s_a^2 + s_b^2}`, with the spreads of :meth:`spread`.
         """
