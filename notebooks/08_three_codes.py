@@ -1283,11 +1283,11 @@ for name, start in OTHER_STARTS:
 used = dict(metric="codes that occur", unit="%", higher_is_better=True)
 for name, size in SWEPT:
     several = measures(name, "used, %") if size == K else [swept[name, size]["used, %"]]
-    least = {"FSQ": 90, "Straight-through": 60}.get(name) if size == K else None
+    target = {"FSQ": 90, "Straight-through": 60}.get(name) if size == K else None
     claims.add(
         f"codebook in use, K = {size}", model=name, dataset="MNIST test",
         protocol=budget, **used, values=several, seeds=seeds[: len(several)],
-        target=least,
+        target=target,
     )
 claims.add(
     "a prior over the symbols", model="VQ-VAE", dataset="MNIST test", unit="bits",
