@@ -79,7 +79,9 @@ def test_the_sites_map_has_every_page_that_the_contents_have(book: Path) -> None
     listed = set(re.findall(r"<loc>(.*?)</loc>", (book / "sitemap.xml").read_text(encoding="utf-8")))
     toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     named = {f"{site()}{name}.html" for name in re.findall(r"file: (\S+)", toc)}
-    assert listed == named | {site()}
+    modules = {f"{site()}api/modules/{page.name}" for page in (book / "api" / "modules").glob("*.html")}
+    assert modules
+    assert listed == named | modules | {site()}
     assert f"Sitemap: {site()}sitemap.xml" in (book / "robots.txt").read_text(encoding="utf-8")
 
 
